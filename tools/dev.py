@@ -219,13 +219,15 @@ def skipped(reason: str) -> Outcome:
     return Outcome("skipped", reason)
 
 
-def command(arguments: list[str], extra_env: dict[str, str] | None = None) -> Outcome:
+def run_checker(arguments: list[str], extra_env: dict[str, str] | None = None) -> Outcome:
     """Run a checker that says by its exit code whether the check passed."""
     code = run(arguments, extra_env)
     return Outcome("passed") if code == 0 else Outcome("failed", f"exit code {code}")
 
 
-def tests(python: str, arguments: list[str], extra_env: dict[str, str] | None = None) -> Outcome:
+def run_tests(
+    python: str, arguments: list[str], extra_env: dict[str, str] | None = None
+) -> Outcome:
     """Run pytest with ``arguments``; to find no test is to skip, not to fail."""
     code = run([python, "-m", "pytest", *arguments], extra_env)
     if code == 5:  # pytest's "no tests collected"
@@ -238,15 +240,15 @@ def digest_tables() -> list[str]:
     return [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("tests/**/test_digest*.py"))]
 
 
-def digests_in_pure_python(python: str) -> Outcome:
+def check_digests_in_pure_python(python: str) -> Outcome:
     """The digest table again, with the msgpack that is written in Python."""
     tables = digest_tables()
     if not tables:
         return skipped("tests/**/test_digest*.py not found")
-    return tests(python, tables, {"MSGPACK_PUREPYTHON": "1"})
+    return run_tests(python, tables, {"MSGPACK_PUREPYTHON": "1"})
 
 
-def laws_on(minor: str) -> Outcome:
+def check_laws(minor: str) -> Outcome:
     """The property laws and the digest table on Python ``minor``, if this machine has it."""
     laws = ["tests/property"] if (ROOT / "tests" / "property").is_dir() else []
     if not laws + digest_tables():
@@ -260,22 +262,22 @@ def laws_on(minor: str) -> Outcome:
     except Failure as failure:
         say(str(failure))
         return Outcome("failed", f"set-up of .venvs/{minor} failed")
-    return tests(str(python), [*laws, *digest_tables()])
+    return run_tests(str(python), [*laws, *digest_tables()])
 
 
-def goldens(python: str) -> Outcome:
+def check_goldens(python: str) -> Outcome:
     """Whether every golden comes out of its recipe with the same bytes."""
     if not (ROOT / "tools" / "regold.py").exists():
         return skipped("tools/regold.py not found")
-    return command([python, "tools/regold.py", "--check"])
+    return run_checker([python, "tools/regold.py", "--check"])
 
 
 def static_checks(python: str) -> list[Check]:
     """The checks that read the code and do not run it."""
     return [
-        Check("ruff check", partial(command, [python, "-m", "ruff", "check"])),
-        Check("ruff format", partial(command, [python, "-m", "ruff", "format", "--check"])),
-        Check("mypy", partial(command, [python, "-m", "mypy"])),
+        Check("ruff check", partial(run_checker, [python, "-m", "ruff", "check"])),
+        Check("ruff format", partial(run_checker, [python, "-m", "ruff", "format", "--check"])),
+        Check("mypy", partial(run_checker, [python, "-m", "mypy"])),
     ]
 
 
@@ -286,11 +288,14 @@ def all_checks(python: str) -> list[Check]:
     others = [minor for minor in SUPPORTED_MINORS if minor != THIS_MINOR]
     return [
         *static_checks(python),
-        Check(f"tests, Python {THIS_MINOR}", partial(tests, python, together)),
-        Check("tests of host time", partial(tests, python, ["-m", "host_time"])),
-        Check("digests, pure msgpack", partial(digests_in_pure_python, python)),
-        *[Check(f"laws and digests, Python {minor}", partial(laws_on, minor)) for minor in others],
-        Check("goldens", partial(goldens, python)),
+        Check(f"tests, Python {THIS_MINOR}", partial(run_tests, python, together)),
+        Check("tests of host time", partial(run_tests, python, ["-m", "host_time"])),
+        Check("digests, pure msgpack", partial(check_digests_in_pure_python, python)),
+        *[
+            Check(f"laws and digests, Python {minor}", partial(check_laws, minor))
+            for minor in others
+        ],
+        Check("goldens", partial(check_goldens, python)),
     ]
 
 
