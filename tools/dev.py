@@ -9,7 +9,6 @@ while it matches, a verb starts at once; a set-up that failed or was stopped lea
 """
 
 import hashlib
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -127,11 +126,16 @@ def set_up(venv: Path, python: str, version: str) -> Path:
     stamp = stamp_for(version)
     if is_ready(venv, stamp):
         return python_of(venv)
-    with only_one(venv):
-        if not is_ready(venv, stamp):  # another process may have made it while we waited
-            say(f"setting up {venv.relative_to(ROOT)} (Python {version}) ...")
-            make_environment(venv, python)
-            (venv / "made-from").write_text(stamp)
+    place = venv.relative_to(ROOT)
+    try:
+        with only_one(venv):
+            if not is_ready(venv, stamp):  # another process may have made it while we waited
+                say(f"setting up {place} (Python {version}) ...")
+                make_environment(venv, python)
+                (venv / "made-from").write_text(stamp)
+    except OSError as error:
+        mend = f"see that {ROOT} can be written, then run: python tools/dev.py setup"
+        raise Failure(str(error), str(place), mend) from error
     return python_of(venv)
 
 
@@ -139,20 +143,21 @@ def make_environment(venv: Path, python: str) -> None:
     """Create ``venv`` anew and install the pinned requirements and this project in it."""
     place = str(venv.relative_to(ROOT))
     shutil.rmtree(venv, ignore_errors=True)
+    # Debian's Python comes without ensurepip: there its own pip installs into the environment.
+    asked = [python, "-c", "import ensurepip"]
+    has_ensurepip = subprocess.call(asked, stderr=subprocess.DEVNULL) == 0
     run_quietly(
-        [python, "-m", "venv", *pip_option(python), str(venv)],
+        [python, "-m", "venv", *([] if has_ensurepip else ["--without-pip"]), str(venv)],
         where=place,
-        mend=f"see that {python} can make environments (Debian: apt install python3-venv)",
+        mend=f"see that {python} has the module venv (Debian: apt install python3-venv)",
     )
-    # Without a pip inside the environment, the pip beside `python` installs into it.
-    pip = [str(python_of(venv)), "-m", "pip"]
-    if pip_option(python):
-        pip = [python, "-m", "pip", "--python", str(python_of(venv))]
+    inside = str(python_of(venv))
+    pip = [inside, "-m", "pip"] if has_ensurepip else [python, "-m", "pip", "--python", inside]
     install = [*pip, "install", "--quiet", "--no-input", "--disable-pip-version-check"]
     run_quietly(
         [*install, "--require-hashes", "-r", str(REQUIREMENTS)],
         where=f"{place}: tools/requirements.txt",
-        mend="see that pip reaches its package index (network, proxy), then run: "
+        mend="see that pip is there and reaches its package index (network, proxy), then run: "
         "python tools/dev.py setup",
     )
     run_quietly(
@@ -160,15 +165,6 @@ def make_environment(venv: Path, python: str) -> None:
         where=f"{place}: pyproject.toml",
         mend="correct what the lines above name, then run: python tools/dev.py setup",
     )
-
-
-def pip_option(python: str) -> list[str]:
-    """``--without-pip`` where ``python`` lacks ensurepip, as Debian's does by default."""
-    if python == base_python():
-        has_ensurepip = importlib.util.find_spec("ensurepip") is not None
-    else:
-        has_ensurepip = subprocess.call([python, "-c", "import ensurepip"]) == 0
-    return [] if has_ensurepip else ["--without-pip"]
 
 
 def main_python() -> str:
@@ -197,6 +193,10 @@ def find_python(minor: str) -> tuple[str, str] | None:
 
 
 # --- Checking ---------------------------------------------------------------------------
+
+
+# A few workers, also on a large machine: starting more costs more than it saves.
+TOGETHER = ["-n", "auto", "--maxprocesses", "4", "-m", "not host_time"]
 
 
 class Outcome(NamedTuple):
@@ -262,7 +262,7 @@ def check_laws(minor: str) -> Outcome:
     except Failure as failure:
         say(str(failure))
         return Outcome("failed", f"set-up of .venvs/{minor} failed")
-    return run_tests(str(python), [*laws, *digest_tables()])
+    return run_tests(str(python), [*TOGETHER, *laws, *digest_tables()])
 
 
 def check_goldens(python: str) -> Outcome:
@@ -283,12 +283,10 @@ def static_checks(python: str) -> list[Check]:
 
 def all_checks(python: str) -> list[Check]:
     """Every check of the project, cheapest first."""
-    # A few workers, also on a large machine: starting more costs more than it saves.
-    together = ["-n", "auto", "--maxprocesses", "4", "-m", "not host_time"]
     others = [minor for minor in SUPPORTED_MINORS if minor != THIS_MINOR]
     return [
         *static_checks(python),
-        Check(f"tests, Python {THIS_MINOR}", partial(run_tests, python, together)),
+        Check(f"tests, Python {THIS_MINOR}", partial(run_tests, python, TOGETHER)),
         Check("tests of host time", partial(run_tests, python, ["-m", "host_time"])),
         Check("digests, pure msgpack", partial(check_digests_in_pure_python, python)),
         *[
