@@ -1,0 +1,444 @@
+"""The event loop that owns its time: an hour costs what its events cost.
+
+Theory of operation. Time is an integer of nanoseconds and stands still while a callback runs.
+Callbacks that are ready wait in one queue, first in, first out; timers wait in a heap ordered
+by (instant, order of creation), so equal deadlines fire in creation order and instants that
+should be equal are. The loop works in *turns*, as asyncio's own does: a turn runs what was
+ready when it began, then timers that are due join the queue. When the queue is empty the clock
+jumps to the next timer. When there is no timer either, nothing can ever happen again: that is
+a deadlock, and its report names every task that waits. A timer at infinity is never put into
+the heap, so that a program asleep for ever is reported and not woken at the end of time.
+
+The one exception to "time jumps" are real threads. While somebody holds ``external()``, a
+thread may still call in, so an empty queue waits in host time instead. Such a run has no
+second run like it: ``foreign_calls`` counts what came in, and who records a session asks.
+
+From asyncio.BaseEventLoop come the parts without effects (futures, ``run_until_complete``,
+exception handlers, debug flag); its queue, its timers and its selector are never used.
+What would reach out of the run is refused, see ``escapes``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import threading
+import warnings
+import weakref
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
+from contextvars import Context
+from heapq import heapify, heappop, heappush
+from itertools import count, repeat
+from typing import Any, TypeVar, TypeVarTuple
+
+from replay_ws import clock
+from replay_ws.errors import DeadlockError, ReplayWsError
+from replay_ws.sim.deadlock import waiting_lines
+from replay_ws.sim.escapes import without_escapes
+from replay_ws.sim.handles import Ready, Timer
+from replay_ws.sim.tasks import VirtualTask, in_creation_order
+
+Args = TypeVarTuple("Args")
+Result = TypeVar("Result")
+
+# Cancelled timers stay in the heap until they surface, or until they are the greater part.
+_HEAP_SIZE_WORTH_COMPACTING = 64
+
+# A signal handler can call in between a look at the queue and the wait; the wait ends by itself.
+_WAIT_FOR_THREADS_S = 0.05
+
+# Python 3.11 has no eager tasks.
+_EAGER_TASK_FACTORY = getattr(asyncio, "eager_task_factory", None)
+
+
+@without_escapes
+class VirtualLoop(asyncio.BaseEventLoop):
+    """An asyncio event loop on virtual time, in first-in-first-out order.
+
+    Use it as ``asyncio.Runner(loop_factory=VirtualLoop)``, or through ``runner.run_program``.
+    ``turns_per_instant_max`` bounds how long the program may stay in one instant; a program
+    that exceeds it is stopped with an error. ``None`` means no bound.
+    """
+
+    # Kept by asyncio.BaseEventLoop, read or set here.
+    _closed: bool
+    _debug: bool
+    _stopping: bool
+    _thread_id: int | None
+    _check_closed: Callable[[], None]
+    _check_running: Callable[[], None]
+    _check_thread: Callable[[], None]
+    _set_coroutine_origin_tracking: Callable[[bool], None]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.foreign_calls = 0
+        self.turns_per_instant_max: int | None = None
+        self._now_ns = 0
+        self._queue: deque[Ready | Timer] = deque()
+        self._timers: list[tuple[int, int, Timer]] = []
+        self._timers_cancelled = 0
+        self._timer_numbers = count()
+        self._task_numbers = count()
+        self._task_names = count(1)
+        self._home_thread = threading.get_ident()
+        self._external = 0
+        self._external_changed = threading.Condition()
+        # Keys stay in the order in which the generators were first iterated.
+        self._generators: weakref.WeakKeyDictionary[AsyncGenerator[Any, Any], None]
+        self._generators = weakref.WeakKeyDictionary()
+        self._accepts_generators = True
+        self._accepts_default_jobs = True
+
+    # Time
+
+    def time(self) -> float:
+        """Virtual seconds since the loop was made."""
+        return self._now_ns / clock.NS_PER_S
+
+    def time_ns(self) -> int:
+        """Virtual nanoseconds since the loop was made."""
+        return self._now_ns
+
+    async def sleep_ns(self, delay_ns: int) -> None:
+        """Wait for ``delay_ns`` of virtual time; a delay of 0 or less lets others run once."""
+        if delay_ns <= 0:
+            await asyncio.sleep(0)
+            return
+        future = self.create_future()
+        timer = self.call_at_ns(self._now_ns + delay_ns, _complete, future)
+        try:
+            await future
+        finally:
+            timer.cancel()
+
+    # Scheduling
+
+    def call_soon(
+        self, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
+    ) -> Ready:
+        if self._closed:  # most calls pass here, and a look is cheaper than a call
+            self._check_closed()
+        if self._debug:
+            self._check_thread()
+        handle = Ready(callback, args, self, context)
+        self._queue.append(handle)
+        return handle
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
+    ) -> Ready:
+        """As ``call_soon``, from any thread; a call from a foreign one is counted."""
+        self._check_closed()
+        handle = Ready(callback, args, self, context)
+        with self._external_changed:
+            self._queue.append(handle)
+            if threading.get_ident() != (self._thread_id or self._home_thread):
+                self.foreign_calls += 1
+            self._external_changed.notify_all()
+        return handle
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[*Args], object],
+        *args: *Args,
+        context: Context | None = None,
+    ) -> Timer:
+        # Rounded by itself and added as integers: three sleeps of 0.1 s end with one of 0.3 s.
+        delay_ns = _rounded_ns(delay)
+        when_ns = None if delay_ns is None else self._now_ns + delay_ns
+        when = delay if when_ns is None else when_ns / clock.NS_PER_S
+        return self._set_timer(when_ns, Timer(when, callback, args, self, context))
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*Args], object],
+        *args: *Args,
+        context: Context | None = None,
+    ) -> Timer:
+        return self._set_timer(_rounded_ns(when), Timer(when, callback, args, self, context))
+
+    def call_at_ns(
+        self,
+        when_ns: int,
+        callback: Callable[[*Args], object],
+        *args: *Args,
+        context: Context | None = None,
+    ) -> Timer:
+        """As ``call_at``, at an exact nanosecond of the loop's clock."""
+        when = when_ns / clock.NS_PER_S
+        return self._set_timer(when_ns, Timer(when, callback, args, self, context))
+
+    def _set_timer(self, when_ns: int | None, timer: Timer) -> Timer:
+        self._check_closed()
+        if when_ns is not None:
+            timer._scheduled = True
+            heappush(self._timers, (when_ns, next(self._timer_numbers), timer))
+        return timer
+
+    def _timer_handle_cancelled(self, handle: Timer) -> None:
+        """Called by a timer that is being cancelled; it still counts as uncancelled."""
+        if not handle._scheduled:
+            return
+        self._timers_cancelled += 1
+        if self._timers_cancelled * 2 > len(self._timers) > _HEAP_SIZE_WORTH_COMPACTING:
+            # In place, because the running loop holds this list.
+            self._timers[:] = [
+                entry for entry in self._timers if not (entry[2]._cancelled or entry[2] is handle)
+            ]
+            heapify(self._timers)
+            self._timers_cancelled = 0
+
+    # Running
+
+    def run_forever(self) -> None:
+        """Run until ``stop()``; a run in which nothing can happen any more is a DeadlockError."""
+        self._check_closed()
+        self._check_running()
+        hooks_before = sys.get_asyncgen_hooks()
+        try:
+            self._thread_id = threading.get_ident()
+            self._set_coroutine_origin_tracking(self._debug)
+            sys.set_asyncgen_hooks(
+                firstiter=self._generator_started, finalizer=self._generator_dropped
+            )
+            asyncio._set_running_loop(self)
+            self._run()
+        finally:
+            asyncio._set_running_loop(None)
+            sys.set_asyncgen_hooks(*hooks_before)
+            self._set_coroutine_origin_tracking(False)
+            self._thread_id = None
+            self._stopping = False
+
+    def _run(self) -> None:
+        """Take turns until asked to stop. Every step of every program passes here."""
+        queue, timers, popleft = self._queue, self._timers, self._queue.popleft
+        while True:
+            self._reach_next_instant()
+            for _turn in _up_to(self.turns_per_instant_max):
+                for _ in range(len(queue)):
+                    handle = popleft()
+                    if handle._cancelled:
+                        continue
+                    try:
+                        handle._context.run(handle._callback, *handle._args)
+                    except (SystemExit, KeyboardInterrupt):
+                        raise
+                    except BaseException as error:
+                        self._callback_failed(handle, error)
+                if self._stopping:
+                    return
+                if timers and timers[0][0] <= self._now_ns:
+                    self._release_due_timers()
+                if not queue:
+                    break
+            else:
+                self._refuse_to_stay()
+
+    def _reach_next_instant(self) -> None:
+        """Return when something is ready, or when the loop was asked to stop."""
+        self._release_due_timers()
+        while not self._queue and not self._stopping:
+            if self._external:
+                self._wait_for_threads()
+            elif self._timers:
+                self._now_ns = self._timers[0][0]
+                self._release_due_timers()
+            else:
+                self._report_deadlock()
+
+    def _release_due_timers(self) -> None:
+        """Move timers that are due to the queue, and drop cancelled ones off the heap's top."""
+        timers = self._timers
+        while timers and (timers[0][0] <= self._now_ns or timers[0][2]._cancelled):
+            timer = heappop(timers)[2]
+            timer._scheduled = False
+            if timer._cancelled:
+                self._timers_cancelled -= 1
+            else:
+                self._queue.append(timer)
+
+    def _report_deadlock(self) -> None:
+        tasks = self.pending_tasks()
+        number = f"{len(tasks)} task{'s wait' if len(tasks) != 1 else ' waits'}"
+        raise DeadlockError(
+            f"deadlock at {clock.show(self._now_ns)}: nothing is ready, no timer is left, {number}",
+            waiting=waiting_lines(tasks),
+        )
+
+    def _refuse_to_stay(self) -> None:
+        raise ReplayWsError(
+            f"the program took {self.turns_per_instant_max} turns at "
+            f"{clock.show(self._now_ns)}, and time did not pass",
+            mend="let the loop that spins wait for an event, or sleep longer than 0",
+        )
+
+    def _callback_failed(self, handle: Ready | Timer, error: BaseException) -> None:
+        self.call_exception_handler(
+            {
+                "message": f"Exception in callback {_name(handle._callback)}",
+                "exception": error,
+                "handle": handle,
+            }
+        )
+
+    # Threads
+
+    @contextlib.contextmanager
+    def external(self) -> Iterator[None]:
+        """While open, real threads may call in: the loop waits for them, its clock stands still.
+
+        Any thread may open it, several at once.
+        """
+        self._add_external(1)
+        try:
+            yield
+        finally:
+            self._add_external(-1)
+
+    def _add_external(self, difference: int) -> None:
+        with self._external_changed:
+            self._external += difference
+            self._external_changed.notify_all()
+
+    def _wait_for_threads(self) -> None:
+        with self._external_changed:
+            if self._external and not self._queue:
+                self._external_changed.wait(_WAIT_FOR_THREADS_S)
+
+    def run_in_executor(  # type: ignore[override]  # typeshed has it as a coroutine
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        """Run ``func(*args)`` on this thread, as a step of its own; no executor is used.
+
+        The function sees the caller's context variables and, as in a thread, no running loop.
+        One that blocks until the loop does something will block for ever.
+        """
+        self._check_closed()
+        if executor is None and not self._accepts_default_jobs:
+            raise RuntimeError("Executor shutdown has been called")
+        future = self.create_future()
+        self.call_soon(self._run_job, future, func, args)
+        return future
+
+    def _run_job(
+        self, future: asyncio.Future[Any], func: Callable[..., Any], args: tuple[Any, ...]
+    ) -> None:
+        if future.done():  # cancelled before its turn
+            return
+        asyncio._set_running_loop(None)
+        try:
+            result = func(*args)
+        except StopIteration as error:
+            # Raised through a coroutine it would end that coroutine (PEP 479).
+            wrapped = RuntimeError("a function in an executor raised StopIteration")
+            wrapped.__cause__ = error
+            future.set_exception(wrapped)
+        except BaseException as error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+        finally:
+            asyncio._set_running_loop(self)
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Accept no more work for the default executor; there are no threads to wait for."""
+        self._accepts_default_jobs = False
+
+    # Tasks
+
+    def create_task(
+        self,
+        coro: Generator[Any, None, Result] | Coroutine[Any, Any, Result],
+        *,
+        name: object = None,
+        context: Context | None = None,
+        **options: Any,
+    ) -> asyncio.Task[Result]:
+        """A task that runs ``coro``; unnamed ones are ``Task-1``, ``Task-2``, ... in every loop."""
+        self._check_closed()
+        if name is None:
+            name = f"Task-{next(self._task_names)}"
+        factory = self.get_task_factory()
+        if factory is not None and factory is not _EAGER_TASK_FACTORY:
+            return super().create_task(coro, name=name, context=context, **options)
+        if factory is not None:
+            options.setdefault("eager_start", True)
+        return VirtualTask(
+            next(self._task_numbers), coro, loop=self, name=name, context=context, **options
+        )
+
+    def pending_tasks(self) -> list[asyncio.Task[Any]]:
+        """The tasks that are not done, in creation order."""
+        return in_creation_order(asyncio.all_tasks(self))
+
+    # Asynchronous generators
+
+    def _generator_started(self, generator: AsyncGenerator[Any, Any]) -> None:
+        if not self._accepts_generators:
+            warnings.warn(
+                f"asynchronous generator {_name(generator)} was started "
+                "after the loop shut its generators down",
+                ResourceWarning,
+                stacklevel=2,
+                source=self,
+            )
+        self._generators[generator] = None
+
+    def _generator_dropped(self, generator: AsyncGenerator[Any, Any]) -> None:
+        self._generators.pop(generator, None)
+        if not self._closed:
+            self.call_soon_threadsafe(self.create_task, generator.aclose())
+
+    async def shutdown_asyncgens(self) -> None:
+        """Close the asynchronous generators that are still open, the oldest first."""
+        self._accepts_generators = False
+        generators = list(self._generators)
+        self._generators.clear()
+        outcomes = await asyncio.gather(
+            *(generator.aclose() for generator in generators), return_exceptions=True
+        )
+        for generator, outcome in zip(generators, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                self.call_exception_handler(
+                    {
+                        "message": f"closing asynchronous generator {_name(generator)} failed",
+                        "exception": outcome,
+                        "asyncgen": generator,
+                    }
+                )
+
+    # End
+
+    def close(self) -> None:
+        """Forget what is still queued. The clock can still be read."""
+        super().close()
+        self._queue.clear()
+        self._timers.clear()
+
+
+def _complete(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _name(thing: object) -> str:
+    """What a message calls a callback or a generator; ``repr`` would show an address."""
+    return getattr(thing, "__qualname__", None) or type(thing).__qualname__
+
+
+def _up_to(turns_max: int | None) -> Iterator[None]:
+    return repeat(None) if turns_max is None else repeat(None, turns_max)
+
+
+def _rounded_ns(seconds: float) -> int | None:
+    """``seconds`` in nanoseconds; None for a time that never comes."""
+    try:
+        return clock.seconds(seconds)
+    except OverflowError:
+        return None if seconds > 0 else 0
