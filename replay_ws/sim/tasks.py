@@ -4,6 +4,11 @@ asyncio keeps tasks in sets: TaskGroup cancels its children in set order, ``wait
 in it, ``all_tasks`` returns one. A stock task hashes by its address, so that order changes
 with the history of the heap: the same test passes alone and fails in the full suite. A
 ``VirtualTask`` hashes by its creation number instead, and numbers start anew in every loop.
+
+asyncio cancels a task by cancelling what it waits for. When tasks wait for each other in a
+circle, that recursion ends in a RecursionError, and no task is cancelled. Such a circle is the
+plainest deadlock there is, and after its report the tasks must still end: the task at which the
+circle closes is woken as though its wait had been cancelled, and the others follow from it.
 """
 
 from __future__ import annotations
@@ -16,15 +21,36 @@ from typing import Any
 class VirtualTask(asyncio.Task[Any]):
     """An asyncio task that hashes by ``number``, its place in its loop's creation order."""
 
-    __slots__ = ("number",)
+    __slots__ = ("_is_being_cancelled", "number")
 
     def __init__(self, number: int, coroutine: Any, **options: Any) -> None:
         # First of all: asyncio puts the task into a set while it initialises it.
         self.number = number
+        self._is_being_cancelled = False
         super().__init__(coroutine, **options)
 
     def __hash__(self) -> int:
         return self.number
+
+    def cancel(self, msg: Any = None) -> bool:
+        if self._is_being_cancelled:
+            self._wake_with_cancellation()
+            return True
+        self._is_being_cancelled = True
+        try:
+            return super().cancel(msg)
+        finally:
+            self._is_being_cancelled = False
+
+    def _wake_with_cancellation(self) -> None:
+        waited_for: Any = getattr(self, "_fut_waiter", None)
+        for callback, context in getattr(waited_for, "_callbacks", None) or ():
+            if getattr(callback, "__self__", None) is self:
+                waited_for.remove_done_callback(callback)
+                cancelled = self.get_loop().create_future()
+                cancelled.cancel()
+                self.get_loop().call_soon(callback, cancelled, context=context)
+                return
 
 
 def in_creation_order(tasks: set[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:

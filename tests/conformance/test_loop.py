@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -626,6 +627,21 @@ def test_an_interrupt_leaves_the_loop_at_once_and_the_runner_cleans_up(
     with pytest.raises(error):
         run(program)
     assert ended == ["other"]
+
+
+def test_ctrl_c_cancels_the_program_and_raises_keyboard_interrupt(run: Run) -> None:
+    ended: list[str] = []
+
+    async def program() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+            await forever()
+        finally:
+            ended.append("program")
+
+    with pytest.raises(KeyboardInterrupt):
+        run(program)
+    assert ended == ["program"]
 
 
 def test_a_closed_loop_takes_nothing_more(make_loop: Callable[[], Loop]) -> None:
