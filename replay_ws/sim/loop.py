@@ -25,13 +25,13 @@ import contextlib
 import sys
 import threading
 import warnings
-import weakref
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from contextvars import Context
 from heapq import heapify, heappop, heappush
 from itertools import count, repeat
 from typing import Any, TypeVar, TypeVarTuple
+from weakref import WeakKeyDictionary
 
 from replay_ws import clock
 from replay_ws.errors import DeadlockError, ReplayWsError
@@ -87,8 +87,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._external = 0
         self._external_changed = threading.Condition()
         # Keys stay in the order in which the generators were first iterated.
-        self._generators: weakref.WeakKeyDictionary[AsyncGenerator[Any, Any], None]
-        self._generators = weakref.WeakKeyDictionary()
+        self._generators: WeakKeyDictionary[AsyncGenerator[Any, Any], None] = WeakKeyDictionary()
         self._accepts_generators = True
         self._accepts_default_jobs = True
 
