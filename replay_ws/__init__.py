@@ -1,0 +1,71 @@
+"""replay_ws: deterministic record and replay for WebSocket agent event streams.
+
+The public names are imported when they are first used: ``import replay_ws`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from replay_ws.api import RunResult as RunResult
+    from replay_ws.api import check as check
+    from replay_ws.api import compare as compare
+    from replay_ws.api import load as load
+    from replay_ws.api import replay as replay
+    from replay_ws.api import run as run
+    from replay_ws.api import save as save
+    from replay_ws.cassette.redaction import Redactor as Redactor
+    from replay_ws.errors import CassetteError as CassetteError
+    from replay_ws.errors import ConfigError as ConfigError
+    from replay_ws.errors import DeadlockError as DeadlockError
+    from replay_ws.errors import EscapeError as EscapeError
+    from replay_ws.errors import GoldenMismatch as GoldenMismatch
+    from replay_ws.errors import ProgramError as ProgramError
+    from replay_ws.errors import ReplayWsError as ReplayWsError
+    from replay_ws.events.model import Decision as Decision
+    from replay_ws.events.model import Event as Event
+    from replay_ws.events.model import Fate as Fate
+    from replay_ws.events.model import Ledger as Ledger
+    from replay_ws.events.model import Plan as Plan
+    from replay_ws.faults.configuration import MockConfiguration as MockConfiguration
+    from replay_ws.faults.modes import MockBehaviorMode as MockBehaviorMode
+    from replay_ws.mock.manager import MockWebSocketManager as MockWebSocketManager
+    from replay_ws.mock.manager import MockWebSocketState as MockWebSocketState
+    from replay_ws.mock.manager import SendResult as SendResult
+    from replay_ws.mock.metrics import WebSocketMetrics as WebSocketMetrics
+    from replay_ws.session import Session as Session
+    from replay_ws.sim.loop import VirtualLoop as VirtualLoop
+
+_HOMES = {
+    "replay_ws.api": "RunResult check compare load replay run save",
+    "replay_ws.cassette.redaction": "Redactor",
+    "replay_ws.errors": (
+        "CassetteError ConfigError DeadlockError EscapeError GoldenMismatch ProgramError "
+        "ReplayWsError"
+    ),
+    "replay_ws.events.model": "Decision Event Fate Ledger Plan",
+    "replay_ws.faults.configuration": "MockConfiguration",
+    "replay_ws.faults.modes": "MockBehaviorMode",
+    "replay_ws.mock.manager": "MockWebSocketManager MockWebSocketState SendResult",
+    "replay_ws.mock.metrics": "WebSocketMetrics",
+    "replay_ws.session": "Session",
+    "replay_ws.sim.loop": "VirtualLoop",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__version__ = "0.1.0"
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'replay_ws' has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME_OF})

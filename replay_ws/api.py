@@ -1,0 +1,185 @@
+"""The verbs: run, save, load, replay, compare, check. Paths and sessions are interchangeable as inputs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from replay_ws.errors import CassetteError, ConfigError, known
+from replay_ws.faults.configuration import MockConfiguration, configuration
+from replay_ws.session import Session
+
+if TYPE_CHECKING:
+    from replay_ws.cassette.redaction import Redactor
+    from replay_ws.compliance import Profile, Report
+    from replay_ws.diff import Diff
+    from replay_ws.events.model import Plan
+    from replay_ws.faults.modes import MockBehaviorMode
+
+Value = TypeVar("Value")
+Source = Session | str | os.PathLike[str]
+"""A session, or the path of its cassette."""
+
+SCHEDULES = ("fifo",)
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult(Generic[Value]):
+    """What a run gave: the program's value and the session that it left."""
+
+    value: Value
+    session: Session
+
+    @property
+    def digest(self) -> str:
+        """The session's digest, in hex."""
+        return self.session.digest
+
+
+def run(
+    program: Callable[[], Awaitable[Value]],
+    *,
+    seed: int = 0,
+    schedule: str = "fifo",
+    mode: MockBehaviorMode | str | None = None,
+    config: MockConfiguration | None = None,
+    profile: str = "agent5",
+    record: str | os.PathLike[str] | None = None,
+    redactor: Redactor | None = None,
+) -> RunResult[Value]:
+    """Run ``program()`` on virtual time and return its value and session.
+
+    Mocks made inside follow ``seed`` and ``mode`` (or ``config``) unless they were given their own. What
+    the program raises comes out unchanged, with the session as its attribute ``session``. With
+    ``record`` the session streams to that cassette, which is complete also after an exception.
+
+    Raises ConfigError for an unknown mode or schedule, ProgramError for something that is no program,
+    DeadlockError when nothing can happen any more, CassetteError when ``record`` cannot be written.
+    """
+    from replay_ws.cassette.redaction import Redactor
+    from replay_ws.events.log import Header
+    from replay_ws.recording import CURRENT, LoopClock, Recording
+    from replay_ws.sim.loop import VirtualLoop
+    from replay_ws.sim.runner import run_program
+
+    if schedule not in SCHEDULES:
+        raise ConfigError(
+            f"unknown schedule {schedule!r}", mend=f"use one of: {known(SCHEDULES)}"
+        )
+    base = config or MockConfiguration()
+    loop = VirtualLoop()
+    header = Header(seed=seed, schedule=schedule, profile=profile)
+    recording = Recording(header, LoopClock(loop), redactor or Redactor())
+    recording.config = base if mode is None else base.replace(mode=mode)
+    token = CURRENT.set(recording)
+    try:
+        with _streaming(recording.log, record):
+            try:
+                value = run_program(program, loop=loop)
+            except BaseException as error:
+                session = recording.finish(error)
+                with contextlib.suppress(AttributeError):  # an exception with __slots__
+                    error.session = session  # type: ignore[attr-defined]
+                raise
+            session = recording.finish()
+    finally:
+        CURRENT.reset(token)
+    return RunResult(value, session)
+
+
+@contextlib.contextmanager
+def _streaming(log: Any, path: str | os.PathLike[str] | None) -> Any:
+    """Stream ``log`` to ``path`` meanwhile; the cassette is finished however the body ends."""
+    if path is None:
+        yield
+        return
+    from replay_ws.cassette.writer import StreamingWriter
+
+    writer = StreamingWriter(log, path)
+    try:
+        yield
+    finally:
+        writer.close()
+
+
+def save(session: Session, path: str | os.PathLike[str]) -> None:
+    """Write a session's cassette, whole or not at all; raises CassetteError."""
+    from replay_ws.cassette.writer import save as write
+
+    write(session.log, path)
+
+
+def load(path: str | os.PathLike[str], *, partial: bool = False) -> Session:
+    """Read a cassette and verify it.
+
+    Raises CassetteError when it is damaged, unfinished or none; with ``partial`` what is whole of a
+    damaged one is read all the same.
+    """
+    from replay_ws.cassette.reader import read
+
+    log = read(path, partial=partial)
+    for channel in log.channels:
+        try:
+            configuration(**channel.config)
+        except (ConfigError, TypeError) as error:
+            raise CassetteError(
+                f"the configuration of a channel is not one of ours: {error}",
+                where=str(path),
+                mend="replay-ws verify it, or record it anew",
+            ) from error
+    return Session(log)
+
+
+def session_of(source: Source) -> Session:
+    """``source`` itself, or the session of the cassette at that path."""
+    return source if isinstance(source, Session) else load(source)
+
+
+def replay(
+    source: Source,
+    *,
+    mode: MockBehaviorMode | str | None = None,
+    seed: int | None = None,
+    config: MockConfiguration | None = None,
+    plan: Plan | None = None,
+) -> Session:
+    """What a recorded session becomes under another mode, seed, configuration or plan.
+
+    Sends the recorded intents at their recorded times; no user code runs. With no argument it comes
+    back bit for bit.
+    """
+    from replay_ws.replayer import replay as replay_session
+
+    return replay_session(session_of(source), mode=mode, seed=seed, config=config, plan=plan)
+
+
+def compare(golden: Source, run: Source, *, order: str = "causal", tolerance_ns: int = 0) -> Diff:
+    """How ``run`` differs from ``golden`` in what was delivered: order, payload, timing, fate.
+
+    ``order`` is ``total``, ``causal``, ``thread`` or ``bag``; deliveries that differ by no more than
+    ``tolerance_ns`` are on time.
+    """
+    from replay_ws.diff import compare as compare_sessions
+
+    ours, theirs = session_of(golden), session_of(run)
+    return compare_sessions(ours, theirs, order=order, tolerance_ns=tolerance_ns)
+
+
+def check(source: Source, *, profile: str | Profile | None = None) -> Report:
+    """Whether what was delivered keeps the rules of a protocol, scored 0.0 to 1.0.
+
+    Without ``profile`` the one that the session names; agent5 when it names none.
+    """
+    from replay_ws.compliance import check as check_events
+
+    session = session_of(source)
+    return check_events(session.delivered(), profile=profile or session.profile or "agent5")
+
+
+def path_of(source: Source) -> str:
+    """A name for messages."""
+    return "session" if isinstance(source, Session) else str(Path(source))

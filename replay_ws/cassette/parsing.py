@@ -1,0 +1,271 @@
+"""From bytes back to a log: the steps that the strict reader and recovery share. No files here.
+
+Nothing is believed: every number is checked before it is used, and whatever is wrong with the
+bytes comes out as a CassetteError, in time and memory that grow with the size of the file only.
+The checks run over whole columns, in C, because they are most of what reading costs.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from itertools import accumulate
+from typing import Any, NamedTuple, NoReturn
+
+import msgpack
+
+from replay_ws.cassette.format import (
+    BLOCK_SIZE,
+    EXT_INDEX,
+    FOOTER_TAG,
+    MAGIC,
+    MAGIC_SIZE,
+    RECORD_FIELDS,
+    VERSION_MAJOR,
+    VERSION_MINOR,
+    Buffer,
+    Checkpoint,
+    Footer,
+    IndexEntry,
+)
+from replay_ws.errors import CassetteError
+from replay_ws.events.encoding import decode, encode
+from replay_ws.events.log import Channel, Connection, Header, Log, Op
+
+HEADER_BYTES_MAX = 64 * 1024
+"""Bytes that a header may have."""
+FIELDS_MAX = 16
+"""Fields that a record may have, whatever the minor version."""
+
+TIME_MAX = (1 << 63) - 1
+
+# Whatever msgpack, the array module and the decoders say about bytes that are wrong.
+MALFORMED = (TypeError, ValueError, OverflowError, RecursionError, msgpack.UnpackException)
+
+
+class DamagedError(CassetteError):
+    """Bytes that are not what was written.
+
+    ``row`` is the first row that is affected and ``offset`` its byte; ``expected`` and ``found``
+    are the checksums, where one was wrong.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str,
+        row: int = 0,
+        offset: int = 0,
+        expected: int | None = None,
+        found: int | None = None,
+    ) -> None:
+        if expected is not None and found is not None:
+            what += f"\n  expected checksum {expected:08x}, found {found:08x}"
+        mend = f"replay-ws recover {where}   (keeps every record that is whole)"
+        super().__init__(what, where=where, mend=mend)
+        self.row = row
+        self.offset = offset
+        self.expected = expected
+        self.found = found
+
+
+# --- magic and header ------------------------------------------------------------------------
+
+
+def parse_version(head: bytes, where: str) -> tuple[int, int]:
+    """The format version in the first bytes of a file, or why they are not those of a cassette."""
+    version = head[len(MAGIC) : MAGIC_SIZE]
+    if not head.startswith(MAGIC):
+        _refuse_magic(head, where)
+    if len(version) < 2:
+        raise DamagedError("the file is cut off inside its first bytes", where=where)
+    major, minor = version
+    if major != VERSION_MAJOR:
+        age = "newer than" if major > VERSION_MAJOR else "unknown to"
+        raise CassetteError(
+            f"format version {major}.{minor} is {age} this replay_ws, which reads {VERSION_MAJOR}.x",
+            where=where,
+            mend="pip install --upgrade replay-ws",
+        )
+    return major, minor
+
+
+def _refuse_magic(head: bytes, where: str) -> NoReturn:
+    if not head:
+        what, mend = "the file is empty", "record the session again"
+    elif head.startswith(b"version https://git-lfs"):
+        what, mend = "this is a git-lfs pointer, not the cassette itself", "git lfs pull"
+    elif MAGIC.startswith(head):
+        raise DamagedError("the file is cut off inside its first bytes", where=where)
+    elif b"replay_ws" in head[:32]:
+        what = "something converted the file as if it were text (newlines or encoding)"
+        mend = "put `*.rws binary` into .gitattributes (replay-ws git-setup) and check it out again"
+    else:
+        what = "this is not a cassette: it does not begin as one"
+        mend = "name a file that replay-ws recorded, or replay-ws import another format"
+    raise CassetteError(what, where=where, mend=mend)
+
+
+def parse_header(head: bytes, where: str) -> tuple[Header, int]:
+    """The header, and the offset of the first record. ``head`` starts with the magic."""
+    unpacker = _unpacker(max_map_len=FIELDS_MAX * 4, max_ext_len=256)
+    unpacker.feed(head[MAGIC_SIZE : MAGIC_SIZE + HEADER_BYTES_MAX])
+    try:
+        unpacker.skip()
+        end = MAGIC_SIZE + unpacker.tell()
+        given = decode(head[MAGIC_SIZE:end])
+        known = {field.name: given[field.name] for field in fields(Header)}
+        for field in fields(Header):
+            _require(type(known[field.name]) is type(field.default), f"{field.name} has a wrong type")
+    except (*MALFORMED, KeyError) as error:
+        raise DamagedError(
+            f"the header is damaged: {_reason(error)}", where=where, offset=MAGIC_SIZE
+        ) from error
+    return Header(**known), end
+
+
+# --- the end of the file ---------------------------------------------------------------------
+
+
+def parse_footer(block: bytes, where: str) -> Footer:
+    """The footer in the last 18 bytes; its checksum is not checked yet."""
+    footer = Footer.parse(block)
+    if footer is None:
+        raise DamagedError("the recording was not finished, or the file is cut: no footer", where=where)
+    return footer
+
+
+def parse_index(packed: bytes, footer: Footer, where: str) -> list[IndexEntry]:
+    """The index in the bytes between its offset and the footer, which end with the footer's tag."""
+    try:
+        _require(packed.endswith(FOOTER_TAG), "no footer behind it")
+        ext = msgpack.unpackb(packed[: -len(FOOTER_TAG)])
+        _require(type(ext) is msgpack.ExtType and ext.code == EXT_INDEX, "no index")
+        entries = [IndexEntry(*entry[:3]) for entry in decode(ext.data)]
+        _require(bool(entries), "it is empty")
+        _require(all(type(n) is int for entry in entries for n in entry), "it holds no numbers")
+        ends = [MAGIC_SIZE, *(entry.offset + BLOCK_SIZE for entry in entries), footer.index_offset]
+        starts = [entry.offset for entry in entries]
+        _require(all(map(int.__le__, ends, [*starts, footer.index_offset])), "it is out of order")
+        rows = [0, *(entry.rows for entry in entries)]
+        _require(all(map(int.__le__, rows, rows[1:])), "its rows are out of order")
+    except MALFORMED as error:
+        raise DamagedError(
+            f"the index is damaged: {_reason(error)}", where=where, offset=footer.index_offset
+        ) from error
+    return entries
+
+
+# --- spans -----------------------------------------------------------------------------------
+
+
+class Columns(NamedTuple):
+    """The records of some bytes, turned around. Types are right; numbers are not checked yet."""
+
+    ops: bytes
+    lanes: Sequence[int]
+    deltas: Sequence[int]
+    kinds: Sequence[int]
+    indexes: Sequence[int]
+    bodies: Sequence[str | bytes]
+
+
+def check_span(packed: Buffer, block: Buffer, where: str, row: int, offset: int) -> Checkpoint:
+    """The checkpoint that vouches for the span ``packed``; raises DamagedError if it does not."""
+    checkpoint = Checkpoint.parse(block)
+    if checkpoint is None:
+        what = f"no checkpoint at byte {offset + len(packed)}, behind record {row}"
+        raise DamagedError(what, where=where, row=row, offset=offset)
+    found = Checkpoint.of(zlib.crc32(packed), checkpoint.rows, checkpoint.time_ns)
+    if found.crc != checkpoint.crc:
+        end = offset + len(packed) + BLOCK_SIZE
+        raise DamagedError(
+            f"a record from {row} on is damaged, between byte {offset} and byte {end}",
+            where=where,
+            row=row,
+            offset=offset,
+            expected=checkpoint.crc,
+            found=found.crc,
+        )
+    return checkpoint
+
+
+def _unpacker(**limits: int) -> Any:
+    return msgpack.Unpacker(max_buffer_size=0, max_array_len=FIELDS_MAX, use_list=False, **limits)
+
+
+def record_unpacker() -> Any:
+    """A msgpack Unpacker that takes records and nothing else."""
+    return _unpacker(max_map_len=0, max_ext_len=0)
+
+
+def unpack_columns(packed: Buffer, minor: int) -> Columns:
+    """The records in ``packed``; raises one of MALFORMED."""
+    unpacker = record_unpacker()
+    unpacker.feed(packed)
+    records: Iterable[Any] = unpacker
+    if minor > VERSION_MINOR:
+        records = [record[:RECORD_FIELDS] for record in unpacker]
+    columns = columns_of(records, minor)
+    _require(unpacker.tell() == len(packed), "half a record")
+    return columns
+
+
+_BODY_TYPES = [str if op == Op.TEXT else bytes for op in range(256)]
+_KNOWN_OPS = bytes(Op)
+# A record whose body is a str of six characters would pass as a row of six columns, were it not
+# that a str is no number. The same holds for bytes: the last of six numbers is no body.
+
+
+def columns_of(records: Iterable[Any], minor: int) -> Columns:
+    """``records``, each a sequence of six, turned around; raises one of MALFORMED."""
+    turned: list[Any] = list(zip(*records, strict=True))
+    if not turned:
+        return Columns(b"", (), (), (), (), ())
+    op_column, lanes, deltas, kinds, indexes, bodies = turned
+    ops = bytes(op_column)
+    if ops.translate(None, _KNOWN_OPS):
+        _require(minor > VERSION_MINOR, "an unknown op")
+        ops, bodies = _known_ops(ops, bodies)
+    _require(list(map(type, bodies)) == [_BODY_TYPES[op] for op in ops], "a body of a wrong type")
+    return Columns(ops, lanes, deltas, kinds, indexes, bodies)
+
+
+def _known_ops(ops: bytes, bodies: Sequence[Any]) -> tuple[bytes, tuple[Any, ...]]:
+    """Ops of a later minor version become remarks, so that every other row keeps its number."""
+    known, kept = bytearray(ops), list(bodies)
+    for row, op in enumerate(ops):
+        if op not in _KNOWN_OPS:
+            known[row] = Op.MARK
+            kept[row] = encode({"mark": "unknown op", "op": op, "body": bodies[row]})
+    return bytes(known), tuple(kept)
+
+
+def append_columns(log: Log, columns: Columns, start_ns: int) -> None:
+    """Add the rows to ``log``, or raise one of MALFORMED and add none.
+
+    ``start_ns`` is the time of the row before them.
+    """
+    times = list(accumulate(columns.deltas, initial=start_ns))
+    _require(not columns.deltas or min(columns.deltas) >= 0, "time goes back")
+    _require(0 <= start_ns <= times[-1] <= TIME_MAX, "time out of range")
+    names = _define(log, columns)
+    twin = Log()  # its arrays refuse what has a wrong type or is out of range
+    twin.lanes.extend(columns.lanes)
+    twin.times.fromlist(times[1:])
+    twin.kind_ids.extend(columns.kinds)
+    twin.indexes.extend(columns.indexes)
+
+    log.kinds += names.kinds
+    log.kind_numbers.update({name: number for number, name in enumerate(log.kinds)})
+    log.connections += names.connections
+    log.channels += names.channels
+    log.ops.frombytes(columns.ops)
+    log.lanes += twin.lanes
+    log.times += twin.times
+    log.kind_ids += twin.kind_ids
+    log.indexes += twin.indexes
+    log.bodies += columns.bodies

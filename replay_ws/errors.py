@@ -1,0 +1,66 @@
+"""Every error of replay_ws: what is wrong, where, and how to mend it.
+
+The three facts are attributes, so that a program can use them too; ``str(error)`` puts
+them in that order, one under the other. The classes tell apart who has to act: the user
+(``ConfigError``), the owner of a file (``CassetteError``), the author of the program under
+test (``DeadlockError``, ``EscapeError``, ``GoldenMismatch``).
+"""
+
+from __future__ import annotations
+
+
+class ReplayWsError(Exception):
+    """Base of all errors that replay_ws raises on purpose."""
+
+    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.mend = mend
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{head}\n  mend: {self.mend}" if self.mend else head
+
+
+class ConfigError(ReplayWsError, ValueError):
+    """An option, field, mode or name that replay_ws does not accept."""
+
+
+class CassetteError(ReplayWsError):
+    """A cassette that is damaged, unfinished, too new, or not a cassette at all."""
+
+
+class ProgramError(ReplayWsError):
+    """A program that cannot be found or is not a callable that returns an awaitable."""
+
+
+class DeadlockError(ReplayWsError):
+    """Nothing is ready, no timer is left, and tasks still wait.
+
+    ``waiting`` holds one line for each of them: its name, where it waits and for what.
+    """
+
+    def __init__(self, what: str, *, waiting: tuple[str, ...] = ()) -> None:
+        super().__init__(
+            what,
+            mend="complete what the tasks wait for, or give the wait a timeout",
+        )
+        self.waiting = waiting
+
+    def __str__(self) -> str:
+        lines = [self.what, *(f"  {line}" for line in self.waiting), f"  mend: {self.mend}"]
+        return "\n".join(lines)
+
+
+class EscapeError(ReplayWsError):
+    """A deterministic run reached for something outside of it (a socket, a real thread)."""
+
+
+class GoldenMismatch(ReplayWsError, AssertionError):
+    """A run differs from its golden."""
+
+
+def known(names: object) -> str:
+    """``names`` as a mend line lists them: sorted, comma separated."""
+    return ", ".join(sorted(str(name) for name in names))  # type: ignore[attr-defined]

@@ -1,0 +1,1 @@
+"""What the other parts talk about: events, the log of a session, decisions, the ledger."""

@@ -1,0 +1,268 @@
+"""The configuration of a mock: every number that shapes its behaviour, with its range.
+
+A field that was not given takes its value from the mode's row in ``MODES``, else from ``FIELDS``.
+What was given stays, also an explicit 0 or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from replay_ws.errors import ConfigError, known
+from replay_ws.faults.malformed import KINDS
+from replay_ws.faults.modes import MODES, MockBehaviorMode, mode_of
+
+UNSET: Final[Any] = type("Unset", (), {"__repr__": lambda _: "<from the mode>"})()
+
+
+# --- what a field may hold -----------------------------------------------------------------
+
+Check = Callable[[Any], Any]
+"""Returns the value as the field keeps it; raises ValueError with the rule that it breaks."""
+
+
+def _number(low: float, high: float, unit: str) -> Check:
+    def check(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"a number ({unit})")
+        if not low <= value <= high:  # also refuses NaN
+            raise ValueError(f"within {low:g}..{high:g} ({unit})")
+        return float(value)
+
+    return check
+
+
+def _integer(low: int, high: int, unit: str) -> Check:
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError(f"a whole number ({unit})")
+        if not low <= value <= high:
+            raise ValueError(f"within {low}..{high} ({unit})")
+        return value
+
+    return check
+
+
+def _optional(check: Check) -> Check:
+    return lambda value: None if value is None else check(value)
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("True or False")
+    return value
+
+
+def _choice(*names: str) -> Check:
+    def check(value: Any) -> str:
+        if value not in names:
+            raise ValueError(f"one of: {known(names)}")
+        return str(value)
+
+    return check
+
+
+def _names(*names: str) -> Check:
+    def check(value: Any) -> tuple[str, ...]:
+        given = (value,) if isinstance(value, str) else tuple(value)
+        if not given or not set(given) <= set(names):
+            raise ValueError(f"one or more of: {known(names)}")
+        return given
+
+    return check
+
+
+_rate = _number(0, 1, "a probability")
+_latency = _number(0, 10_000, "milliseconds")
+_duration = _number(0, 86_400_000, "milliseconds")
+_size = _integer(1, 1 << 40, "bytes")
+_count = _integer(1, 1 << 31, "how many")
+
+# field -> (value where neither the caller nor the mode gives one, what it may hold)
+FIELDS: Mapping[str, tuple[Any, Check]] = {
+    "seed": (None, _optional(_integer(-(1 << 127), 1 << 127, "a seed"))),
+    "link": ("message", _choice("message")),
+    "latency_ms": (0.0, _latency),
+    "jitter_ms": (0.0, _latency),
+    "bandwidth_limit": (None, _optional(_number(1, 1e12, "bytes per second"))),
+    "packet_loss_rate": (0.0, _rate),
+    "duplicate_rate": (0.0, _rate),
+    "failure_rate": (0.0, _rate),
+    "timeout_probability": (0.0, _rate),
+    "timeout_ms_min": (5_000.0, _duration),
+    "timeout_ms_max": (10_000.0, _duration),
+    "max_retries": (0, _integer(0, 100, "attempts beyond the first")),
+    "retry_delay_ms": (100.0, _duration),
+    "reject_delay_ms": (1.0, _duration),
+    "partition_start_probability": (0.0, _rate),
+    "partition_duration_ms_min": (1_000.0, _duration),
+    "partition_duration_ms_max": (3_000.0, _duration),
+    "partition_policy": ("reject", _choice("reject", "hold", "drop")),
+    "memory_limit": (None, _optional(_size)),
+    "message_queue_size": (None, _optional(_count)),
+    "consume_rate": (None, _optional(_number(0.001, 1e9, "messages per second"))),
+    "overflow": (
+        "drop_oldest",
+        _choice("drop_oldest", "drop_newest", "reject", "block", "close_1013"),
+    ),
+    "max_message_size": (1 << 20, _optional(_size)),
+    "connection_limit": (None, _optional(_count)),
+    "malformed_rate": (0.0, _rate),
+    "malformed_kinds": (("truncate_json",), _names(*KINDS)),
+    "should_authenticate": (True, _flag),
+    "auth_failure_rate": (0.0, _rate),
+    "auth_when": ("message", _choice("message", "handshake")),
+    "race_rate": (0.0, _rate),
+    "race_delay_ms_min": (1.0, _latency),
+    "race_delay_ms_max": (5.0, _latency),
+    "reorder_within_thread": (False, _flag),
+    "close_overtakes": (False, _flag),
+    "enforce_event_order": (False, _flag),
+    "validate_message_format": (True, _flag),
+    "strict_threading": (False, _flag),
+    "enable_metrics": (True, _flag),
+    "track_timing": (True, _flag),
+    "track_memory": (True, _flag),
+}
+
+_RANGES = ("timeout_ms", "partition_duration_ms", "race_delay_ms")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class MockConfiguration:
+    """How a mock behaves. Raises ConfigError for an unknown mode, a wrong type or a value out of range.
+
+    Times are milliseconds of virtual time, rates probabilities 0..1, sizes bytes. ``None`` means
+    "no limit" (``seed``: the run's seed, else 0).
+    """
+
+    mode: MockBehaviorMode | str = MockBehaviorMode.NORMAL
+    seed: int | None = UNSET
+    link: str = UNSET
+    """What harm is possible: ``message`` may lose, duplicate and reorder single messages."""
+
+    latency_ms: float = UNSET
+    """Each message takes this long, and so does the sender's await."""
+    jitter_ms: float = UNSET
+    """Up to this much more, drawn per message; the order within a connection stays."""
+    bandwidth_limit: float | None = UNSET
+    """Bytes per second and direction of a connection."""
+
+    packet_loss_rate: float = UNSET
+    """An attempt is lost; without retries nobody notices and the message is lost."""
+    duplicate_rate: float = UNSET
+    """A message arrives twice."""
+    failure_rate: float = UNSET
+    """An attempt fails and the sender is told."""
+    timeout_probability: float = UNSET
+    """An attempt gets no answer for ``timeout_ms_min..max``."""
+    timeout_ms_min: float = UNSET
+    timeout_ms_max: float = UNSET
+    max_retries: int = UNSET
+    """Attempts after the first one that was lost, failed or timed out."""
+    retry_delay_ms: float = UNSET
+    reject_delay_ms: float = UNSET
+    """What a rejected send takes, so that a loop that tries again reaches the end of an outage."""
+
+    partition_start_probability: float = UNSET
+    """A message starts an outage of its connection for ``partition_duration_ms_min..max``."""
+    partition_duration_ms_min: float = UNSET
+    partition_duration_ms_max: float = UNSET
+    partition_policy: str = UNSET
+    """What an outage does with messages: ``reject``, ``hold`` until it heals, or ``drop``."""
+
+    memory_limit: int | None = UNSET
+    """Bytes that may be on their way per connection and direction; one message above it is too big."""
+    message_queue_size: int | None = UNSET
+    """Messages that may be on their way per connection and direction."""
+    consume_rate: float | None = UNSET
+    """Messages per second that the receiver takes."""
+    overflow: str = UNSET
+    """What gives way when the queue is full."""
+    max_message_size: int | None = UNSET
+
+    connection_limit: int | None = UNSET
+    """Connections open at a time; a further one is refused."""
+
+    malformed_rate: float = UNSET
+    """A message arrives damaged, in one of ``malformed_kinds``."""
+    malformed_kinds: tuple[str, ...] = UNSET
+
+    should_authenticate: bool = UNSET
+    """False: nobody gets in."""
+    auth_failure_rate: float = UNSET
+    """Refused per ``auth_when``: each message, or the handshake."""
+    auth_when: str = UNSET
+
+    race_rate: float = UNSET
+    """A message is held back for ``race_delay_ms_min..max``: other connections overtake it."""
+    race_delay_ms_min: float = UNSET
+    race_delay_ms_max: float = UNSET
+    reorder_within_thread: bool = UNSET
+    """A message that is late may also be overtaken by its own connection."""
+    close_overtakes: bool = UNSET
+    """Closing a connection leaves what is on its way in doubt."""
+
+    enforce_event_order: bool = UNSET
+    """Reject an agent event that breaks the order of its run."""
+    validate_message_format: bool = UNSET
+    """Reject an object that is no dict or has no ``type``."""
+    strict_threading: bool = UNSET
+    """Inside a run, a send from a foreign OS thread raises EscapeError."""
+
+    enable_metrics: bool = UNSET
+    track_timing: bool = UNSET
+    track_memory: bool = UNSET
+
+    given: frozenset[str] = field(init=False, compare=False, default=frozenset())
+    """The fields that the caller gave; the others follow the mode."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mode", mode_of(self.mode))
+        given = frozenset(name for name in FIELDS if getattr(self, name) is not UNSET)
+        object.__setattr__(self, "given", given)
+        row = MODES[mode_of(self.mode)]
+        for name, (default, check) in FIELDS.items():
+            value = getattr(self, name) if name in given else row.get(name, default)
+            try:
+                object.__setattr__(self, name, check(value))
+            except (ValueError, TypeError) as error:
+                raise ConfigError(
+                    f"{name} is {value!r}", where="MockConfiguration", mend=f"it must be {error}"
+                ) from None
+        for name in _RANGES:
+            low, high = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
+            if low > high:
+                raise ConfigError(
+                    f"{name}_min is {low:g}, above {name}_max {high:g}",
+                    where="MockConfiguration",
+                    mend="swap the two",
+                )
+
+    def values(self) -> dict[str, Any]:
+        """All fields as plain data, in a fixed order: what a cassette keeps."""
+        plain = {name: getattr(self, name) for name in FIELDS}
+        plain["malformed_kinds"] = list(self.malformed_kinds)
+        return {"mode": str(self.mode), **plain}
+
+    def replace(self, **changes: Any) -> MockConfiguration:
+        """The given fields with ``changes``; the rest follows the mode, also a new one."""
+        own = {name: getattr(self, name) for name in self.given}
+        return configuration(**{"mode": self.mode, **own, **changes})
+
+    def __repr__(self) -> str:
+        own = [f"{name}={getattr(self, name)!r}" for name in FIELDS if name in self.given]
+        return f"MockConfiguration({', '.join([f'mode={str(self.mode)!r}', *own])})"
+
+
+def configuration(**given: Any) -> MockConfiguration:
+    """A configuration from field names; raises ConfigError that lists the known ones."""
+    unknown = sorted(set(given) - {"mode", *FIELDS})
+    if unknown:
+        raise ConfigError(
+            f"unknown configuration field {unknown[0]!r}",
+            mend=f"use one of: {known(['mode', *FIELDS])}",
+        )
+    return MockConfiguration(**given)

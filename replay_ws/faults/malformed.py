@@ -1,0 +1,92 @@
+"""Ten ways in which an application's message arrives damaged although the WebSocket is fine.
+
+Each is a pure function of the message and a position, so a decision that names both is enough to
+damage the same message in the same way again. What can't be damaged in the asked way (a list has
+no field to lose, a binary frame is no JSON) is cut at the position instead.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from replay_ws.events.encoding import EncodingError, decode
+from replay_ws.events.log import Op
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _field(message: dict[str, Any], position: int) -> str:
+    """The field that a position points at; never ``type``, so that the event keeps its name."""
+    names = [name for name in message if name != "type"] or list(message)
+    return names[position % len(names)]
+
+
+def _truncate(text: str, position: int) -> str:
+    return text[: position % max(1, len(text))]
+
+
+def _wrong_type(message: dict[str, Any], position: int) -> str:
+    name = _field(message, position)
+    wrong: Any = 0 if isinstance(message[name], str) else str(message[name])
+    return _dump({**message, name: wrong})
+
+
+def _missing_field(message: dict[str, Any], position: int) -> str:
+    lost = _field(message, position)
+    return _dump({name: value for name, value in message.items() if name != lost})
+
+
+def _duplicate_key(message: dict[str, Any], position: int) -> str:
+    name = _field(message, position)
+    return f"{_dump(message)[:-1]},{_dump(name)}:null}}"
+
+
+# kind -> how it damages a JSON object
+_OF_OBJECT: Mapping[str, Callable[[dict[str, Any], int], str]] = {
+    "wrong_type": _wrong_type,
+    "missing_field": _missing_field,
+    "unknown_event": lambda message, _: _dump({**message, "type": "unknown_event"}),
+    "null_field": lambda message, at: _dump({**message, _field(message, at): None}),
+    "wrong_case": lambda message, _: _dump(
+        {**message, "type": str(message.get("type", "")).upper()}
+    ),
+    "duplicate_key": _duplicate_key,
+}
+
+# kind -> how it damages the text of any message
+_OF_TEXT: Mapping[str, Callable[[str, int], str]] = {
+    "truncate_json": _truncate,
+    "invalid_json": lambda text, at: text[: at % (len(text) + 1)] + "}{" + text[at % (len(text) + 1) :],
+    "bom": lambda text, _: "\ufeff" + text,
+    "double_encoded": lambda text, _: _dump(text),
+}
+
+KINDS: tuple[str, ...] = (*_OF_TEXT, *_OF_OBJECT)
+"""Names of the kinds; ``malformed_kinds`` picks from them."""
+
+
+def damage(op: int, body: str | bytes, kind: str, position: int) -> tuple[Op, str | bytes]:
+    """The message as it arrives: its op and body. An object arrives as the text it would have been."""
+    if isinstance(body, bytes) and op != Op.OBJECT:
+        return Op(op), body[: position % max(1, len(body))]
+    text, message = _text_and_message(body)
+    if kind in _OF_OBJECT and isinstance(message, dict) and message:
+        return Op.TEXT, _OF_OBJECT[kind](message, position)
+    return Op.TEXT, _OF_TEXT.get(kind, _truncate)(text, position)
+
+
+def _text_and_message(body: str | bytes) -> tuple[str, Any]:
+    if isinstance(body, bytes):
+        try:
+            message = decode(body)
+        except EncodingError:
+            message = body.hex()
+        return _dump(message), message
+    try:
+        return body, json.loads(body)
+    except (ValueError, RecursionError):
+        return body, None

@@ -1,0 +1,1 @@
+"""The unified mock of a WebSocket manager, its scenarios and its metrics."""

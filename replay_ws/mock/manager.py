@@ -1,0 +1,395 @@
+"""``MockWebSocketManager``: what an agent's code sends its events to in a test.
+
+The mock encodes and redacts a message, hands it to the network and lets the time pass that the send
+takes. Everything else (records, compliance, metrics) is read back from the session.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from replay_ws.cassette.redaction import Redactor
+from replay_ws.channel import Verdict
+from replay_ws.clock import NS_PER_S
+from replay_ws.errors import EscapeError
+from replay_ws.events.encoding import EncodingError
+from replay_ws.events.log import Connection, Direction, Header, Op
+from replay_ws.events.model import Event, Fate
+from replay_ws.faults.configuration import MockConfiguration, configuration
+from replay_ws.mock import queries
+from replay_ws.mock.metrics import Operations, WebSocketMetrics, fold
+from replay_ws.mock.scenarios import scenario
+from replay_ws.recording import CURRENT, OwnClock, Recording
+from replay_ws.session import Session
+
+
+class MockWebSocketState(str, Enum):
+    """Where a connection of a mock stands."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    DISCONNECTING = "disconnecting"
+    DISCONNECTED = "disconnected"
+    ERROR = "error"
+    RECONNECTING = "reconnecting"
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """What ``send`` tells: truthy when the message was accepted."""
+
+    outcome: Fate
+    message_id: int
+
+    @property
+    def reason(self) -> str:
+        """Why it was not accepted, or why it is lost already; else empty."""
+        return self.outcome.reason
+
+    def __bool__(self) -> bool:
+        return self.outcome.accepted
+
+
+class MockWebSocketManager:
+    """A WebSocket manager whose network is simulated, seeded and recorded.
+
+    Takes a MockConfiguration or its fields (``MockWebSocketManager(mode="packet_loss", seed=7)``).
+    Inside ``replay_ws.run`` it follows the run's seed, mode and clock unless its own were given;
+    elsewhere it has a virtual clock of its own, which only the sends move. ``name`` tells several
+    mocks of one run apart. Redaction is on; ``redactor=None`` records payloads as they are.
+    """
+
+    def __init__(
+        self,
+        config: MockConfiguration | None = None,
+        *,
+        name: str = "",
+        redactor: Redactor | Literal["default"] | None = "default",
+        **fields: Any,
+    ) -> None:
+        recording = CURRENT.get()
+        if config is None and not fields:
+            config = (recording and recording.config) or _DEFAULT
+        elif fields:
+            base = config or (recording and recording.config) or _DEFAULT
+            config = base.replace(**fields)
+        assert config is not None
+        if recording is None:
+            header = Header(seed=config.seed or 0)
+            recording = Recording(header, OwnClock(), Redactor())
+        self.config = config
+        self.redactor = recording.redactor if redactor == "default" else redactor
+        self._recording = recording
+        self._network = recording.network
+        self._channel = recording.join(name, config)
+        self._prefix = f"{recording.log.channels[self._channel].name}/".removeprefix("/")
+        self._numbers: dict[str, int] = {}
+        self._states: dict[str, MockWebSocketState] = {}
+        self._users: dict[str, str] = {}
+        self._operations = Operations()
+        self._records = queries.Records(self._network, self._numbers)
+
+    @classmethod
+    def create_for_scenario(cls, name: str, **overrides: Any) -> Self:
+        """A mock for ``basic``, ``compliance``, ``performance``, ``resilience``, ``concurrency``,
+        ``resource_limits``, ``slow_network`` or ``auth_testing``; keyword arguments override.
+        """
+        return cls(scenario(name, **overrides))
+
+    # --- connections -----------------------------------------------------------------------
+
+    async def connect_user(
+        self, user_id: str, websocket: object = None, thread_id: str | None = None
+    ) -> bool:
+        """Open the connection of a thread (by default named like the user); False when refused.
+
+        ``websocket`` is kept for nothing but compatibility: the mock has no real socket.
+        """
+        thread = thread_id or user_id
+        again = thread in self._states
+        self._states[thread] = (
+            MockWebSocketState.RECONNECTING if again else MockWebSocketState.CONNECTING
+        )
+        with self._recording.lock:
+            now_ns = self._recording.clock.now_ns()
+            number = self._number(thread, now_ns)
+            self._users[thread] = user_id
+            opened = self._connect(thread, number, now_ns, {"user": user_id})
+        await self._recording.clock.take(now_ns, 0)
+        return opened
+
+    async def disconnect_user(
+        self, user_id: str, websocket: object = None, thread_id: str | None = None
+    ) -> None:
+        """Close the user's connection, or all of them when no thread is named."""
+        mine = [thread for thread, user in self._users.items() if user == user_id]
+        threads = [thread_id] if thread_id else mine or [user_id]
+        with self._recording.lock:
+            now_ns = self._recording.clock.now_ns()
+            for thread in threads:
+                self._disconnect(thread, now_ns)
+        for thread in threads:
+            if thread in self._states:
+                self._states[thread] = MockWebSocketState.DISCONNECTING
+        await self._recording.clock.take(now_ns, 0)
+        for thread in threads:
+            if self._states.get(thread) is MockWebSocketState.DISCONNECTING:
+                self._states[thread] = MockWebSocketState.DISCONNECTED
+
+    def _disconnect(self, thread: str, now_ns: int) -> None:
+        number = self._numbers.get(thread)
+        if number is not None and self._network.is_open(number):
+            body = self._recording.log.encode([1000, ""])
+            self._network.close(Op.CLOSE, number << 1, now_ns, body)
+
+    def _number(self, thread: str, now_ns: int) -> int:
+        """The connection of a thread; its first mention begins it."""
+        number = self._numbers.get(thread)
+        if number is None:
+            connection = Connection(self._prefix + thread, self.config.link, self._channel)
+            number = self._network.add_connection(connection, now_ns)
+            self._numbers[thread] = number
+        return number
+
+    def _connect(self, thread: str, number: int, now_ns: int, about: dict[str, str]) -> bool:
+        if self._network.is_open(number):
+            self._states[thread] = MockWebSocketState.CONNECTED
+            return True
+        log = self._recording.log
+        index = log.next_index(number << 1 | Direction.UPSTREAM, 0)
+        body = log.encode(self.redactor.value(about) if self.redactor else about)
+        fate = self._network.connect(number, Direction.UPSTREAM, now_ns, index, body)
+        opened = fate is Fate.DELIVERED
+        self._states[thread] = MockWebSocketState.CONNECTED if opened else MockWebSocketState.ERROR
+        return opened
+
+    def get_connection_state(self, thread_id: str) -> MockWebSocketState:
+        """Where the connection of a thread stands; DISCONNECTED for one that never was."""
+        state = self._states.get(thread_id, MockWebSocketState.DISCONNECTED)
+        number = self._numbers.get(thread_id)
+        if state is MockWebSocketState.CONNECTED and number is not None:
+            if not self._network.is_open(number):  # an overflow policy closed it
+                return MockWebSocketState.DISCONNECTED
+        return state
+
+    @property
+    def connections(self) -> dict[str, MockWebSocketState]:
+        """State of every connection that was ever mentioned, by thread."""
+        return {thread: self.get_connection_state(thread) for thread in self._numbers}
+
+    # --- sending ---------------------------------------------------------------------------
+
+    async def send_to_thread(self, thread_id: str, message: Any) -> bool:
+        """Send an event to a thread's client. True: accepted; False: not sent and never will be.
+
+        Opens a missing connection by itself and never raises for a modelled fault.
+        """
+        with self._operations:
+            now_ns, verdict = self._submit(thread_id, message, Direction.DOWNSTREAM)
+            await self._recording.clock.take(now_ns, verdict.wait_ns)
+        return verdict.fate < Fate.REJECTED
+
+    async def send(self, thread_id: str, message: Any) -> SendResult:
+        """``send_to_thread`` with the full result."""
+        with self._operations:
+            now_ns, verdict = self._submit(thread_id, message, Direction.DOWNSTREAM)
+            await self._recording.clock.take(now_ns, verdict.wait_ns)
+        return SendResult(verdict.fate, verdict.row)
+
+    async def receive_from_thread(self, thread_id: str, message: Any) -> bool:
+        """Play the client: send a message upstream, under the same configuration."""
+        with self._operations:
+            now_ns, verdict = self._submit(thread_id, message, Direction.UPSTREAM)
+            await self._recording.clock.take(now_ns, verdict.wait_ns)
+        return verdict.fate < Fate.REJECTED
+
+    def _submit(self, thread: str, message: Any, direction: Direction) -> tuple[int, Verdict]:
+        """Encode, redact, record and decide; nothing here waits."""
+        recording = self._recording
+        if self.config.strict_threading:
+            self._refuse_foreign_thread()
+        with recording.lock:
+            now_ns = recording.clock.now_ns()
+            number = self._numbers.get(thread)
+            if number is None:
+                number = self._number(thread, now_ns)
+            if not self._network.is_open(number):
+                self._connect(thread, number, now_ns, {})
+            log = recording.log
+            op, event, body = self._encode(message)
+            if self.redactor is not None:
+                body = self.redactor.clean(op, body)
+            kind = log.kind_numbers.get(event)
+            if kind is None:
+                kind = log.kind(event, now_ns)
+            lane = number << 1 | direction
+            index = log.next_index(lane, kind)
+            return now_ns, self._network.send(op, lane, now_ns, kind, index, body)
+
+    def _encode(self, message: Any) -> tuple[Op, str, str | bytes]:
+        """Op, type and body of a message: an object, or a frame given as str or bytes."""
+        if isinstance(message, bytes):
+            return Op.BINARY, "", message
+        if isinstance(message, str):
+            return Op.TEXT, queries.type_of_text(message), message
+        try:
+            body = self._recording.log.encode(message)
+        except EncodingError as error:
+            return Op.INVALID, "", self._recording.log.encode(error.what)
+        event = message.get("type") if isinstance(message, Mapping) else None
+        return Op.OBJECT, event if isinstance(event, str) else "", body
+
+    def _refuse_foreign_thread(self) -> None:
+        if isinstance(self._recording.clock, OwnClock) or CURRENT.get() is self._recording:
+            return
+        raise EscapeError(
+            "a mock with strict_threading was used from a thread outside of the run",
+            mend="send from a task of the run, or set strict_threading=False",
+        )
+
+    # --- the network by hand ---------------------------------------------------------------
+
+    def enable_partition(self) -> None:
+        """Cut every connection off, in any mode, until somebody heals it."""
+        self._control("cut")
+
+    def disable_partition(self) -> None:
+        """End all outages; what they held is delivered."""
+        self._control("heal")
+
+    def simulate_recovery(self) -> None:
+        """The network is well again: outages end, what they held is delivered. History stays."""
+        self._control("heal")
+
+    def reset_behavior_state(self) -> None:
+        """Forget outages and where each agent run stands; messages and metrics stay."""
+        self._control("reset")
+
+    def _control(self, action: str) -> None:
+        with self._recording.lock:
+            self._network.control(action, self._channel, self._recording.clock.now_ns())
+
+    @property
+    def partition_active(self) -> bool:
+        """Whether ``enable_partition`` is in force."""
+        return self._network.behaviours[self._channel].partitioned
+
+    # --- what was seen ---------------------------------------------------------------------
+
+    def session(self) -> Session:
+        """The session so far: everything due by now."""
+        return self._recording.snapshot()
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the session began."""
+        return self._recording.clock.now_ns() / NS_PER_S
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """What the clients saw, as records ``{thread_id, message, event_type, timestamp, sequence}``."""
+        self._catch_up()
+        return self._records.all()
+
+    def get_events_for_thread(self, thread_id: str) -> list[dict[str, Any]]:
+        """The same records for one thread, in the order of their arrival."""
+        self._catch_up()
+        return self._records.of(thread_id)
+
+    def _catch_up(self) -> None:
+        with self._recording.lock:
+            self._network.advance(self._recording.clock.now_ns())
+
+    def clear_messages(self) -> None:
+        """Records, scores, metrics and failures start anew; the session keeps what happened."""
+        self._catch_up()
+        self._records.clear()
+        self._operations = Operations()
+        with self._recording.lock:
+            now_ns = self._recording.clock.now_ns()
+            self._recording.log.note(Op.MARK, 0, now_ns, {"mark": "clear_messages"})
+
+    def get_required_event_compliance(self, thread_id: str) -> dict[str, bool]:
+        """For each of the five agent events, whether the thread's client saw it."""
+        self._catch_up()
+        return self._records.required(thread_id)
+
+    def get_compliance_score(self, thread_id: str) -> float:
+        """Share of the five agent events that the thread's client saw, 0.0 to 1.0."""
+        required = self.get_required_event_compliance(thread_id)
+        return sum(required.values()) / len(required)
+
+    def get_all_compliance_scores(self) -> dict[str, float]:
+        """``get_compliance_score`` of every thread."""
+        return {thread: self.get_compliance_score(thread) for thread in self._numbers}
+
+    @property
+    def metrics(self) -> WebSocketMetrics | None:
+        """What was counted; None without ``enable_metrics``."""
+        if not self.config.enable_metrics:
+            return None
+        self._catch_up()
+        now_ns = self._recording.clock.now_ns()
+        return fold(self._network, self._channel, self._records.start, now_ns, self._operations)
+
+    def get_performance_metrics(self) -> dict[str, Any]:
+        """``metrics`` as a dict; empty without ``enable_metrics``."""
+        metrics = self.metrics
+        return metrics.to_dict() if metrics else {}
+
+    def get_failure_analysis(self) -> dict[str, Any]:
+        """What did not arrive: totals by label and by thread, and a record of each."""
+        self._catch_up()
+        return self._records.failures()
+
+    def get_network_simulation_stats(self) -> dict[str, Any]:
+        """The configuration in force and what it did so far."""
+        self._catch_up()
+        return {
+            "mode": str(self.config.mode),
+            "seed": self._recording.log.header.seed,
+            "partition_active": self.partition_active,
+            **self._records.totals(),
+        }
+
+    # --- context manager -------------------------------------------------------------------
+
+    def _leave(self) -> None:
+        with self._recording.lock:
+            now_ns = self._recording.clock.now_ns()
+            for thread in self._numbers:
+                self._disconnect(thread, now_ns)
+                self._states[thread] = MockWebSocketState.DISCONNECTED
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._leave()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._leave()
+
+    def __repr__(self) -> str:
+        return f"<MockWebSocketManager {self.config.mode} {len(self._numbers)} connections>"
+
+
+_DEFAULT = configuration()

@@ -1,0 +1,125 @@
+"""What a mock counted, folded from the log and the outcome when somebody asks.
+
+Times are virtual, in seconds; sizes are bytes of the recorded payloads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from replay_ws.channel import Network
+from replay_ws.clock import NS_PER_S
+from replay_ws.events.log import MESSAGES, Op
+from replay_ws.events.model import Fate
+
+ROW_BYTES = 75
+"""Measured: what a row costs beside its payload (columns, object header, fate, delivery)."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketMetrics:
+    """Counts and times of one mock. ``None`` stands for what the configuration does not track."""
+
+    messages_sent: int = 0
+    messages_received: int = 0
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    connections_made: int = 0
+    connections_dropped: int = 0
+    errors_count: int = 0
+    timeouts_count: int = 0
+    concurrent_operations: int = 0
+    max_concurrent: int = 0
+    average_latency: float | None = None
+    max_latency: float | None = None
+    uptime_seconds: float | None = None
+    throughput: dict[str, float] | None = None
+    memory_usage: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Only what is tracked."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(slots=True)
+class Operations:
+    """Sends that are going on: the only thing that the log cannot tell."""
+
+    running: int = 0
+    most: int = 0
+
+    def __enter__(self) -> None:
+        self.running += 1
+        self.most = max(self.most, self.running)
+
+    def __exit__(self, *_: object) -> None:
+        self.running -= 1
+
+
+def fold(
+    network: Network, channel: int, start: int, now_ns: int, operations: Operations
+) -> WebSocketMetrics:
+    """The metrics of one channel from row ``start`` on; costs a pass over the rows."""
+    log, outcome = network.log, network.outcome
+    config = network.behaviours[channel].config
+    ours = [connection.channel == channel for connection in log.connections]
+    sent, received, size_sent, size_received = 0, 0, 0, 0
+    made, dropped, errors, timeouts, kept = 0, 0, 0, 0, 0
+    for row, (op, lane, _, _, _, body) in enumerate(log.rows(start), start):
+        if not ours or not ours[lane >> 1]:
+            continue
+        if op in MESSAGES:
+            fate = outcome.fates[row]
+            kept += len(body)
+            if fate >= Fate.REJECTED:
+                errors += 1
+                timeouts += fate == Fate.REJECTED_TIMEOUT
+            elif lane & 1:
+                received += 1
+                size_received += len(body)
+            else:
+                sent += 1
+                size_sent += len(body)
+        elif op == Op.HANDSHAKE:
+            made += 1
+        elif op in (Op.CLOSE, Op.DROPPED):
+            dropped += 1
+    timing: dict[str, Any] = {}
+    if config.track_timing:
+        timing = _timing(network, ours, start, now_ns, sent, size_sent)
+    return WebSocketMetrics(
+        messages_sent=sent,
+        messages_received=received,
+        bytes_sent=size_sent,
+        bytes_received=size_received,
+        connections_made=made,
+        connections_dropped=dropped,
+        errors_count=errors,
+        timeouts_count=timeouts,
+        concurrent_operations=operations.running,
+        max_concurrent=operations.most,
+        memory_usage=kept + ROW_BYTES * len(log) if config.track_memory else None,
+        **timing,
+    )
+
+
+def _timing(
+    network: Network, ours: list[bool], start: int, now_ns: int, sent: int, size_sent: int
+) -> dict[str, Any]:
+    log, outcome = network.log, network.outcome
+    latencies = [
+        time_ns - log.times[row]
+        for time_ns, row in zip(outcome.times, outcome.rows, strict=True)
+        if row >= start and ours[log.lanes[row] >> 1]
+    ]
+    uptime = now_ns / NS_PER_S
+    return {
+        "average_latency": sum(latencies) / len(latencies) / NS_PER_S if latencies else 0.0,
+        "max_latency": max(latencies, default=0) / NS_PER_S,
+        "uptime_seconds": uptime,
+        "throughput": {
+            "messages_per_second": sent / uptime if uptime else 0.0,
+            "bytes_per_second": size_sent / uptime if uptime else 0.0,
+        },
+    }

@@ -1,0 +1,121 @@
+"""A session in the making: one log, one network, one clock, one redactor.
+
+Inside ``run`` there is one recording, and every mock made there joins it. A mock made elsewhere has a
+recording of its own, whose clock stands still but for what the sends take.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from contextvars import ContextVar
+from typing import Protocol
+
+from replay_ws.cassette.redaction import Redactor
+from replay_ws.channel import Network
+from replay_ws.errors import ConfigError
+from replay_ws.events.log import Header, Log, Op
+from replay_ws.faults.configuration import MockConfiguration
+from replay_ws.faults.toxics import Dice
+from replay_ws.session import Session
+from replay_ws.sim.loop import VirtualLoop
+
+
+class Clock(Protocol):
+    """Where a recording takes its time from, and how a sender lets time pass."""
+
+    def now_ns(self) -> int:
+        """Virtual time."""
+        ...
+
+    async def take(self, since_ns: int, duration_ns: int) -> None:
+        """One scheduling step, after which it is at least ``since_ns + duration_ns``."""
+        ...
+
+
+class LoopClock:
+    """The clock of a virtual loop: to take time is to sleep."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
+        self.now_ns = loop.time_ns
+
+    async def take(self, since_ns: int, duration_ns: int) -> None:
+        if duration_ns:
+            await self._loop.sleep_ns(since_ns + duration_ns - self._loop.time_ns())
+        else:
+            await asyncio.sleep(0)
+
+
+class OwnClock:
+    """A clock that only the sends move, for a stock loop: nothing sleeps."""
+
+    def __init__(self) -> None:
+        self._now_ns = 0
+
+    def now_ns(self) -> int:
+        return self._now_ns
+
+    async def take(self, since_ns: int, duration_ns: int) -> None:
+        await asyncio.sleep(0)
+        self._now_ns = max(self._now_ns, since_ns + duration_ns)
+
+
+class Recording:
+    """Collects what mocks do until somebody asks for the session. Safe to share between threads."""
+
+    def __init__(self, header: Header, clock: Clock, redactor: Redactor) -> None:
+        self.log = Log(header)
+        self.network = Network(self.log)
+        self.clock = clock
+        self.redactor = redactor
+        self.lock = threading.RLock()
+        self.config: MockConfiguration | None = None
+        """What a mock uses that was given no configuration."""
+
+    def join(self, name: str, config: MockConfiguration) -> int:
+        """Begin a channel for a mock and return its number; an unnamed one after the first is numbered."""
+        header = self.log.header
+        seed = header.seed if config.seed is None else config.seed
+        if config.seed is not None and config.seed == header.seed:
+            config = config.replace(seed=None)  # said once, in the header
+        with self.lock:
+            taken = {channel.name for channel in self.log.channels}
+            if not name and "" in taken:
+                name = f"mock-{len(taken) + 1}"
+            if name in taken:
+                raise ConfigError(
+                    f"a mock named {name!r} exists in this run", mend="give each mock its own name"
+                )
+            dice = Dice(seed, config, self.log)
+            return self.network.add_channel(name, config, dice, self.clock.now_ns())
+
+    def snapshot(self) -> Session:
+        """The session so far: everything that is due by now."""
+        with self.lock:
+            now_ns = self.clock.now_ns()
+            self.network.advance(now_ns)
+            log = self.log.copy()
+            log.note(Op.END, 0, max(now_ns, log.end_ns), {"status": "open"})
+            return Session(log, self.network.outcome.copy())
+
+    def finish(self, error: BaseException | None = None) -> Session:
+        """End the session: what is on its way arrives, and the end says how the program ended."""
+        with self.lock:
+            now_ns = max(self.clock.now_ns(), self.log.end_ns)
+            end_ns = max(now_ns, self.network.drain())
+            self.log.note(Op.END, 0, end_ns, _ending(error, self.redactor))
+            return Session(self.log, self.network.outcome)
+
+
+def _ending(error: BaseException | None, redactor: Redactor) -> dict[str, object]:
+    if error is None:
+        return {"status": "ok"}
+    # Addresses differ from process to process, and an ending is part of the digest.
+    message = re.sub(r"0x[0-9a-fA-F]+", "0x…", redactor.text(str(error)))
+    return {"status": "error", "error": type(error).__qualname__, "message": message}
+
+
+CURRENT: ContextVar[Recording | None] = ContextVar("replay_ws_recording", default=None)
+"""The recording of the run that is going on, if there is one."""

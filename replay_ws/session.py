@@ -1,0 +1,183 @@
+"""A session: a log, and everything that can be asked of it.
+
+A log holds what was sent and decided. What was delivered, the ledger, the digest and the Event
+objects follow from it; each is worked out when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+from replay_ws.cassette.format import digest as log_digest
+from replay_ws.channel import Outcome
+from replay_ws.clock import show
+from replay_ws.events.log import MESSAGES, STRUCTURED, Direction, Log, Op
+from replay_ws.events.model import Event, Fate, Ledger, Plan
+from replay_ws.faults.malformed import damage
+from replay_ws.faults.toxics import Script
+from replay_ws.playback import plan_of, play
+
+
+class Session:
+    """All events of one run, with its seed, configuration and plan.
+
+    ``log`` must not be appended to any more. ``outcome`` is what followed from it, where that is
+    known already.
+    """
+
+    def __init__(self, log: Log, outcome: Outcome | None = None) -> None:
+        self.log = log
+        self._outcome = outcome
+
+    @property
+    def outcome(self) -> Outcome:
+        """Deliveries and fates: the intents under the recorded configuration and decisions."""
+        if self._outcome is None:
+            plan = self.plan
+            self._outcome = play(
+                self.log,
+                self.log.header,
+                chance_for=lambda _, __, log: Script(plan, log),
+                config_for=lambda _, config: config,
+                drain=False,
+            ).outcome
+        return self._outcome
+
+    @property
+    def seed(self) -> int:
+        """The seed of every draw."""
+        return self.log.header.seed
+
+    @property
+    def profile(self) -> str:
+        """Name of the protocol that the session claims to speak; empty when unknown."""
+        return self.log.header.profile
+
+    @property
+    def connections(self) -> tuple[str, ...]:
+        """Names of the connections, in the order in which they began."""
+        return tuple(connection.name for connection in self.log.connections)
+
+    @property
+    def end_ns(self) -> int:
+        """When the session ended."""
+        return self.log.end_ns
+
+    @cached_property
+    def end(self) -> dict[str, Any]:
+        """How it ended: ``{"status": "ok" | "error" | "open", ...}``."""
+        log = self.log
+        if len(log) and log.ops[-1] == Op.END:
+            return dict(log.value(len(log) - 1))
+        return {"status": "open"}
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the canonical bytes, in hex: equal for equal sessions, on every machine."""
+        return log_digest(self.log)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the delivered events alone, without seed and configuration, in hex."""
+        log, outcome = self.log, self.outcome
+        state = sha256(b"replay_ws fingerprint 1\n")
+        names = [f"{i}:{c.name}".encode() for i, c in enumerate(log.connections)]
+        for number, row in enumerate(outcome.rows):
+            op, body = self._as_delivered(number, row)
+            raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
+            lane = log.lanes[row]
+            head = (op, lane & 1, outcome.times[number], len(raw))
+            state.update(b"%s %d %d %d %d " % (names[lane >> 1], *head))
+            state.update(raw)
+        return state.hexdigest()
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Every decision that was taken."""
+        return plan_of(self.log)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Where the messages ended."""
+        counts = self.outcome.counts
+        fates = {fate: counts[fate] for fate in Fate if counts[fate]}
+        return Ledger(fates, duplicated=len(self.outcome.copies))
+
+    # --- events ----------------------------------------------------------------------------
+
+    @cached_property
+    def events(self) -> tuple[Event, ...]:
+        """Every message as it was sent, with its outcome, in sending order."""
+        first: dict[int, int] = {}
+        for time_ns, row in zip(self.outcome.times, self.outcome.rows, strict=True):
+            first.setdefault(row, time_ns)
+        rows = (row for row, op in enumerate(self.log.ops) if op in MESSAGES)
+        return tuple(self._event(row, first.get(row, self.log.times[row])) for row in rows)
+
+    def delivered(self) -> Sequence[Event]:
+        """What receivers saw, in the order in which they saw it."""
+        return self._delivered
+
+    @cached_property
+    def _delivered(self) -> tuple[Event, ...]:
+        return tuple(map(self.delivery, range(len(self.outcome.rows))))
+
+    def delivery(self, number: int) -> Event:
+        """One of ``delivered()``, without building the others."""
+        row, time_ns = self.outcome.rows[number], self.outcome.times[number]
+        return self._event(row, time_ns, number)
+
+    def _event(self, row: int, time_ns: int, delivery: int = -1) -> Event:
+        log, outcome = self.log, self.outcome
+        lane = log.lanes[row]
+        op, body = log.ops[row], log.bodies[row]
+        if delivery >= 0:
+            op, body = self._as_delivered(delivery, row)
+        return Event(
+            op=Op(op),
+            connection=log.connections[lane >> 1].name,
+            direction=Direction(lane & 1),
+            time_ns=time_ns,
+            type=log.kinds[log.kind_ids[row]],
+            index=log.indexes[row],
+            body=body,
+            sent_ns=log.times[row],
+            row=row,
+            outcome=Fate(outcome.fates[row]),
+            copy=outcome.copies.get(delivery, 0),
+            corrupt=delivery in outcome.damages,
+        )
+
+    def _as_delivered(self, delivery: int, row: int) -> tuple[int, str | bytes]:
+        """Op and body of one delivery: the intent's, or what the damage left of it."""
+        log = self.log
+        amount = self.outcome.damages.get(delivery)
+        if not amount:
+            return log.ops[row], log.bodies[row]
+        channel = log.connections[log.lanes[row] >> 1].channel
+        kinds = log.channels[channel].config["malformed_kinds"]
+        position, kind = divmod(amount - 1, len(kinds))
+        return damage(log.ops[row], log.bodies[row], kinds[kind], position)
+
+    def lines(self) -> Iterator[str]:
+        """One stable line per row, without absolute times or offsets: what ``git diff`` compares."""
+        for row, op in enumerate(self.log.ops):
+            yield _line(self.log, row, Op(op))
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def __repr__(self) -> str:
+        duration = show(self.end_ns)
+        return f"<Session seed={self.seed} {self.ledger} in {duration}, ended {self.end['status']}>"
+
+
+def _line(log: Log, row: int, op: Op) -> str:
+    sign = Direction(log.lanes[row] & 1).sign
+    body = log.value(row) if op in STRUCTURED else log.bodies[row]
+    shown = body if op is Op.TEXT else json.dumps(body, ensure_ascii=False, default=repr)
+    return f"{log.lanes[row] >> 1}{sign} {op.name.lower()} {shown}"
