@@ -64,7 +64,7 @@ def play(
         if op in MESSAGES:
             network.send(op, lane, time_ns, kind, index, body)
         elif op == Op.HANDSHAKE:
-            network.connect(lane >> 1, lane & 1, time_ns, index, body)
+            network.connect(lane, time_ns, index, body)
         elif op == Op.KIND:
             log.kind(source.kinds[kind], time_ns)
         elif op == Op.CHANNEL:

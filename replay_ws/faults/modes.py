@@ -8,13 +8,13 @@ was given, so ``MockConfiguration(packet_loss_rate=0.2)`` loses messages in ever
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from replay_ws.errors import ConfigError, known
 
 
-class MockBehaviorMode(str, Enum):
+class MockBehaviorMode(StrEnum):
     """How a mock behaves; members and their values are accepted alike."""
 
     NORMAL = "normal"
@@ -27,9 +27,6 @@ class MockBehaviorMode(str, Enum):
     TIMEOUT_PRONE = "timeout_prone"
     AUTHENTICATION_FAILURE = "auth_failure"
     RACE_CONDITIONS = "race_conditions"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 def mode_of(value: MockBehaviorMode | str) -> MockBehaviorMode:

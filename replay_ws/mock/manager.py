@@ -6,10 +6,9 @@ takes. Everything else (records, compliance, metrics) is read back from the sess
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -19,7 +18,7 @@ from replay_ws.clock import NS_PER_S
 from replay_ws.errors import EscapeError
 from replay_ws.events.encoding import EncodingError
 from replay_ws.events.log import Connection, Direction, Header, Op
-from replay_ws.events.model import Event, Fate
+from replay_ws.events.model import Fate
 from replay_ws.faults.configuration import MockConfiguration, configuration
 from replay_ws.mock import queries
 from replay_ws.mock.metrics import Operations, WebSocketMetrics, fold
@@ -28,7 +27,7 @@ from replay_ws.recording import CURRENT, OwnClock, Recording
 from replay_ws.session import Session
 
 
-class MockWebSocketState(str, Enum):
+class MockWebSocketState(StrEnum):
     """Where a connection of a mock stands."""
 
     CONNECTING = "connecting"
@@ -91,6 +90,7 @@ class MockWebSocketManager:
         self._numbers: dict[str, int] = {}
         self._states: dict[str, MockWebSocketState] = {}
         self._users: dict[str, str] = {}
+        self._handshakes: dict[int, int] = {}
         self._operations = Operations()
         self._records = queries.Records(self._network, self._numbers)
 
@@ -161,20 +161,25 @@ class MockWebSocketManager:
             self._states[thread] = MockWebSocketState.CONNECTED
             return True
         log = self._recording.log
-        index = log.next_index(number << 1 | Direction.UPSTREAM, 0)
+        lane = number << 1 | Direction.UPSTREAM
         body = log.encode(self.redactor.value(about) if self.redactor else about)
-        fate = self._network.connect(number, Direction.UPSTREAM, now_ns, index, body)
+        fate = self._network.connect(lane, now_ns, self._next_handshake(number), body)
         opened = fate is Fate.DELIVERED
         self._states[thread] = MockWebSocketState.CONNECTED if opened else MockWebSocketState.ERROR
         return opened
+
+    def _next_handshake(self, number: int) -> int:
+        index = self._handshakes.get(number, 0)
+        self._handshakes[number] = index + 1
+        return index
 
     def get_connection_state(self, thread_id: str) -> MockWebSocketState:
         """Where the connection of a thread stands; DISCONNECTED for one that never was."""
         state = self._states.get(thread_id, MockWebSocketState.DISCONNECTED)
         number = self._numbers.get(thread_id)
         if state is MockWebSocketState.CONNECTED and number is not None:
-            if not self._network.is_open(number):  # an overflow policy closed it
-                return MockWebSocketState.DISCONNECTED
+            still = self._network.is_open(number)  # an overflow policy may have closed it
+            return state if still else MockWebSocketState.DISCONNECTED
         return state
 
     @property
