@@ -1,0 +1,153 @@
+"""One direction of one connection: what is on its way there, and what serves it.
+
+A lane serves one message after the other, the earliest ready first. Ready times only grow on a lane
+that keeps its order, so that is first in, first out. What is held by an outage waits apart, but
+counts as queued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+from replay_ws.clock import NS_PER_S, ms
+from replay_ws.faults.configuration import MockConfiguration
+from replay_ws.faults.order import RunOrder
+from replay_ws.faults.toxics import Chance
+
+FOREVER = (1 << 62) - 1
+"""Later than any time, more than any size."""
+
+
+class Behaviour:
+    """A configuration, compiled to the integers that the network works with, and its chance."""
+
+    def __init__(self, config: MockConfiguration, chance: Chance) -> None:
+        self.config = config
+        self.chance = chance
+        self.latency_ns = ms(config.latency_ms)
+        self.retry_ns = ms(config.retry_delay_ms)
+        self.reject_ns = max(self.latency_ns, ms(config.reject_delay_ms))
+        self.byte_rate = (config.bandwidth_limit or 0.0).as_integer_ratio()
+        self.message_rate = (config.consume_rate or 0.0).as_integer_ratio()
+        self.serves = bool(config.bandwidth_limit or config.consume_rate)
+        self.bounded = bool(config.message_queue_size or config.memory_limit)
+        self.queue_max = config.message_queue_size or FOREVER
+        self.queue_bytes_max = config.memory_limit or FOREVER
+        sizes = [size for size in (config.max_message_size, config.memory_limit) if size]
+        self.message_bytes_max = min(sizes, default=FOREVER)
+        self.calm = not chance.active and not self.latency_ns and not self.serves
+        """Nothing can happen on the way: a message that is admitted arrives at once."""
+        self.partitioned = False
+        self.open: set[int] = set()
+
+    def service_ns(self, size: int) -> int:
+        """How long a lane is busy with a message of ``size`` bytes."""
+        busy = 0
+        for units, (numerator, denominator) in ((size, self.byte_rate), (1, self.message_rate)):
+            if numerator:
+                busy += units * NS_PER_S * denominator // numerator
+        return busy
+
+
+class Message(NamedTuple):
+    """A message on its way. Ordered by when it is ready, then by when it was sent."""
+
+    ready_ns: int
+    serial: int
+    row: int
+    size: int
+    copy: int
+    damage: int
+
+
+class Lane:
+    """The messages on their way in one direction of one connection."""
+
+    __slots__ = (
+        "behaviour",
+        "cut_until",
+        "free_ns",
+        "held",
+        "last_ready",
+        "number",
+        "order",
+        "queue",
+        "size",
+    )
+
+    def __init__(self, number: int, behaviour: Behaviour) -> None:
+        self.number = number
+        self.behaviour = behaviour
+        self.queue: list[Message] = []  # a heap
+        self.held: list[Message] = []
+        self.size = 0
+        self.free_ns = 0
+        self.last_ready = 0
+        self.cut_until = 0
+        self.order = RunOrder()
+
+    def __iter__(self) -> Iterator[Message]:
+        """Everything on its way, in no particular order."""
+        yield from self.queue
+        yield from self.held
+
+    def __len__(self) -> int:
+        return len(self.queue) + len(self.held)
+
+    def push(self, message: Message) -> bool:
+        """Queue a message; True when it is the new head."""
+        heappush(self.queue, message)
+        self.size += message.size
+        return self.queue[0] is message
+
+    def hold(self, message: Message) -> None:
+        """Keep a message until the outage ends."""
+        self.held.append(message)
+        self.size += message.size
+
+    def release(self, now_ns: int) -> bool:
+        """The outage is over: what was held is ready. True when the head may have changed."""
+        held, self.held = self.held, []
+        for message in held:
+            heappush(self.queue, message._replace(ready_ns=max(message.ready_ns, now_ns)))
+        return bool(held)
+
+    def pop(self) -> Message:
+        """Take the head, or the oldest that is held."""
+        message = heappop(self.queue) if self.queue else self.held.pop(0)
+        self.size -= message.size
+        return message
+
+    def clear(self) -> list[Message]:
+        """Take everything."""
+        messages = list(self)
+        self.queue.clear()
+        self.held.clear()
+        self.size = 0
+        return messages
+
+    def due_ns(self) -> int:
+        """When the head will have been served."""
+        head = self.queue[0]
+        if not self.behaviour.serves:
+            return head.ready_ns
+        return max(head.ready_ns, self.free_ns) + self.behaviour.service_ns(head.size)
+
+    def is_full(self, size: int) -> bool:
+        """Whether ``size`` more bytes do not fit."""
+        return self._overflows(len(self), self.size + size)
+
+    def _overflows(self, count: int, size: int) -> bool:
+        return count >= self.behaviour.queue_max or size > self.behaviour.queue_bytes_max
+
+    def room_ns(self, size: int) -> int:
+        """When enough will have been served for ``size`` more bytes; FOREVER if an outage holds it."""
+        count, filled, free_ns = len(self), self.size + size, self.free_ns
+        for message in sorted(self.queue):
+            free_ns = max(free_ns, message.ready_ns) + self.behaviour.service_ns(message.size)
+            count, filled = count - 1, filled - message.size
+            if not self._overflows(count, filled):
+                return free_ns
+        return FOREVER

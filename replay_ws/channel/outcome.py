@@ -1,0 +1,60 @@
+"""What followed from a log: the deliveries in order, and where every message ended."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+
+from replay_ws.events.model import Fate
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Columns beside a log's; the counts hold at every instant."""
+
+    times: array[int] = field(default_factory=lambda: array("q"))
+    rows: array[int] = field(default_factory=lambda: array("Q"))
+    """Per delivery: when it arrived, and the row of its intent."""
+    copies: dict[int, int] = field(default_factory=dict)
+    """Delivery -> which copy of its message it is, where not the first."""
+    damages: dict[int, int] = field(default_factory=dict)
+    """Delivery -> the amount of the ``malformed`` strike, where damaged."""
+    fates: bytearray = field(default_factory=bytearray)
+    """Per row of the log; 0 where the row is no intent."""
+    counts: list[int] = field(default_factory=lambda: [0] * (max(Fate) + 1))
+
+    def enter(self, row: int, fate: Fate) -> None:
+        """An intent was made."""
+        missing = row - len(self.fates)
+        if missing:
+            self.fates.extend(bytes(missing))
+        self.fates.append(fate)
+        self.counts[fate] += 1
+
+    def move(self, row: int, fate: Fate) -> None:
+        """An intent's fate changed."""
+        self.counts[self.fates[row]] -= 1
+        self.counts[fate] += 1
+        self.fates[row] = fate
+
+    def arrive(self, due_ns: int, row: int, *, copy: int = 0, damage: int = 0) -> None:
+        """A message, or one more copy of it, reached its receiver."""
+        if copy:
+            self.copies[len(self.rows)] = copy
+        if damage:
+            self.damages[len(self.rows)] = damage
+        if self.fates[row] != Fate.DELIVERED:
+            self.move(row, Fate.DELIVERED)
+        self.times.append(due_ns)
+        self.rows.append(row)
+
+    def copy(self) -> Outcome:
+        """The same facts, apart from this outcome."""
+        return Outcome(
+            self.times[:],
+            self.rows[:],
+            self.copies.copy(),
+            self.damages.copy(),
+            self.fates[:],
+            self.counts[:],
+        )
