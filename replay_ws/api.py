@@ -1,4 +1,4 @@
-"""The verbs: run, save, load, replay, compare, check. Paths and sessions are interchangeable as inputs."""
+"""The verbs: run, save, load, replay, compare, check. A session or its path will do as input."""
 
 from __future__ import annotations
 
@@ -53,12 +53,13 @@ def run(
 ) -> RunResult[Value]:
     """Run ``program()`` on virtual time and return its value and session.
 
-    Mocks made inside follow ``seed`` and ``mode`` (or ``config``) unless they were given their own. What
-    the program raises comes out unchanged, with the session as its attribute ``session``. With
-    ``record`` the session streams to that cassette, which is complete also after an exception.
+    Mocks made inside follow ``seed`` and ``mode`` (or ``config``) unless they were given their own.
+    What the program raises comes out unchanged, with the session as its attribute ``session``.
+    With ``record`` the session streams to that cassette, which is whole also after an exception.
 
-    Raises ConfigError for an unknown mode or schedule, ProgramError for something that is no program,
-    DeadlockError when nothing can happen any more, CassetteError when ``record`` cannot be written.
+    Raises ConfigError for an unknown mode or schedule, ProgramError for something that is no
+    program, DeadlockError when nothing can happen any more, CassetteError when ``record`` cannot
+    be written.
     """
     from replay_ws.cassette.redaction import Redactor
     from replay_ws.events.log import Header
@@ -67,9 +68,7 @@ def run(
     from replay_ws.sim.runner import run_program
 
     if schedule not in SCHEDULES:
-        raise ConfigError(
-            f"unknown schedule {schedule!r}", mend=f"use one of: {known(SCHEDULES)}"
-        )
+        raise ConfigError(f"unknown schedule {schedule!r}", mend=f"use one of: {known(SCHEDULES)}")
     base = config or MockConfiguration()
     loop = VirtualLoop()
     header = Header(seed=seed, schedule=schedule, profile=profile)
@@ -160,8 +159,8 @@ def replay(
 def compare(golden: Source, run: Source, *, order: str = "causal", tolerance_ns: int = 0) -> Diff:
     """How ``run`` differs from ``golden`` in what was delivered: order, payload, timing, fate.
 
-    ``order`` is ``total``, ``causal``, ``thread`` or ``bag``; deliveries that differ by no more than
-    ``tolerance_ns`` are on time.
+    ``order`` is ``total``, ``causal``, ``thread`` or ``bag``; deliveries that differ by no more
+    than ``tolerance_ns`` are on time.
     """
     from replay_ws.diff import compare as compare_sessions
 

@@ -8,7 +8,7 @@ rounded once, on the way in.
 from __future__ import annotations
 
 EPOCH_UNIX_NS = 1_767_225_600_000_000_000
-"""Wall-clock time (Unix, 2026-01-01T00:00:00Z) at virtual time 0; every session header records it."""
+"""Unix time at virtual time 0 (2026-01-01T00:00:00Z); every session header records it."""
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000

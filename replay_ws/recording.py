@@ -1,7 +1,7 @@
 """A session in the making: one log, one network, one clock, one redactor.
 
-Inside ``run`` there is one recording, and every mock made there joins it. A mock made elsewhere has a
-recording of its own, whose clock stands still but for what the sends take.
+Inside ``run`` there is one recording, and every mock made there joins it. A mock made elsewhere has
+a recording of its own, whose clock stands still but for what the sends take.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Recording:
         """What a mock uses that was given no configuration."""
 
     def join(self, name: str, config: MockConfiguration) -> int:
-        """Begin a channel for a mock and return its number; an unnamed one after the first is numbered."""
+        """Begin a channel for a mock and return its number; unnamed mocks get names by number."""
         header = self.log.header
         seed = header.seed if config.seed is None else config.seed
         if config.seed is not None and config.seed == header.seed:

@@ -1,8 +1,8 @@
 """Keyed chance: a draw is a function of (seed, stream, connection, index), never of call order.
 
 ``K = blake2b(field("rws1") + field(seed) + field(stream) + field(connection), 64 bytes)`` where
-``field(text)`` is its UTF-8 length as a little-endian u32 followed by the UTF-8 bytes. Draw ``n`` is
-word ``n % 8`` (little-endian u64) of ``blake2b(u64le(n // 8), key=K, 64 bytes)``. One block gives
+``field(text)`` is its UTF-8 length as a little-endian u32 followed by the UTF-8 bytes. Draw ``n``
+is word ``n % 8`` (little-endian u64) of ``blake2b(u64le(n // 8), key=K, 64 bytes)``. One block gives
 eight draws, so that reading a stream in order costs a hash for every eighth draw only, and
 adding a stream, a connection or a message elsewhere changes none of them.
 
@@ -53,7 +53,7 @@ class Stream:
 
 
 def threshold(rate: float) -> int:
-    """The u64 bound under which a draw strikes with probability ``rate``; exact, 1.0 always strikes."""
+    """The bound under which a draw strikes with probability ``rate``; exact: 1.0 always strikes."""
     return int(rate * WORD)
 
 

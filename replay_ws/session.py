@@ -164,7 +164,7 @@ class Session:
         return damage(log.ops[row], log.bodies[row], kinds[kind], position)
 
     def lines(self) -> Iterator[str]:
-        """One stable line per row, without absolute times or offsets: what ``git diff`` compares."""
+        """One stable line per row, without times or offsets: what ``git diff`` compares."""
         for row, op in enumerate(self.log.ops):
             yield _line(self.log, row, Op(op))
 

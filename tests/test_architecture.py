@@ -27,7 +27,10 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("cassette.format", "cassette.redaction"),
     ("faults",),
     ("channel", "compliance", "diff"),
+    ("playback",),
+    ("session",),
     ("sim", "cassette", "report"),
+    ("recording",),
     ("recorder", "replayer", "mock"),
     ("api", "hunter", "legacy"),
     ("cli", "pytest_plugin"),
@@ -46,6 +49,8 @@ PURE = (
     "channel",
     "compliance",
     "diff",
+    "playback",
+    "session",
 )
 IMPURE_MODULES = {
     "tasks and threads": ("asyncio", "threading", "concurrent", "multiprocessing", "queue"),

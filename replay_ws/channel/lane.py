@@ -143,7 +143,7 @@ class Lane:
         return count >= self.behaviour.queue_max or size > self.behaviour.queue_bytes_max
 
     def room_ns(self, size: int) -> int:
-        """When enough will have been served for ``size`` more bytes; FOREVER if an outage holds it."""
+        """When ``size`` more bytes will fit; FOREVER if only the end of an outage can tell."""
         count, filled, free_ns = len(self), self.size + size, self.free_ns
         for message in sorted(self.queue):
             free_ns = max(free_ns, message.ready_ns) + self.behaviour.service_ns(message.size)

@@ -1,4 +1,4 @@
-"""``Network``: connections under a configuration. Sends and time go in, deliveries and fates come out.
+"""``Network``: connections under a configuration. Sends and time in, deliveries and fates out.
 
 It never sleeps, reads a clock or draws from a shared generator. A mock drives it live, ``play``
 drives it from a log; both append the same rows, so a session that is replayed with the
@@ -75,9 +75,7 @@ class Network:
 
     # --- who is there ----------------------------------------------------------------------
 
-    def add_channel(
-        self, name: str, config: MockConfiguration, chance: Chance, now_ns: int
-    ) -> int:
+    def add_channel(self, name: str, config: MockConfiguration, chance: Chance, now_ns: int) -> int:
         """Begin a channel: a mock with its configuration. Returns its number."""
         self.behaviours.append(Behaviour(config, chance))
         return self.log.add_channel(Channel(name, config.values()), now_ns)

@@ -50,8 +50,11 @@ class Fate(IntEnum):
     def label(self) -> str:
         """As a report shows it: ``delivered``, ``in doubt``, ``lost (overflow)``."""
         head = self.name.partition("_")[0].lower()
-        return f"{head} ({self.reason.replace('_', ' ')})" if self.reason else self.name.lower().replace("_", " ")
-
+        return (
+            f"{head} ({self.reason.replace('_', ' ')})"
+            if self.reason
+            else self.name.lower().replace("_", " ")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class Event:
 
     @property
     def payload(self) -> Any:
-        """The message as plain data: an object, parsed JSON of a text frame, or the frame itself."""
+        """The message as plain data: an object, the JSON of a text frame, or the frame itself."""
         if self.op is Op.OBJECT and isinstance(self.body, bytes):
             try:
                 return decode(self.body)

@@ -1,1 +1,1 @@
-"""What can go wrong, as tables: configuration fields, behaviour modes, toxics, malformed payloads."""
+"""What can go wrong, as tables: configuration fields, modes, toxics, damaged payloads."""

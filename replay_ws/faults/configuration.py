@@ -132,7 +132,7 @@ _RANGES = ("timeout_ms", "partition_duration_ms", "race_delay_ms")
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class MockConfiguration:
-    """How a mock behaves. Raises ConfigError for an unknown mode, a wrong type or a value out of range.
+    """How a mock behaves. Raises ConfigError for an unknown mode or a value that a field cannot hold.
 
     Times are milliseconds of virtual time, rates probabilities 0..1, sizes bytes. ``None`` means
     "no limit" (``seed``: the run's seed, else 0).
@@ -174,7 +174,7 @@ class MockConfiguration:
     """What an outage does with messages: ``reject``, ``hold`` until it heals, or ``drop``."""
 
     memory_limit: int | None = UNSET
-    """Bytes that may be on their way per connection and direction; one message above it is too big."""
+    """Bytes that may be on their way per connection and direction; a larger message is too big."""
     message_queue_size: int | None = UNSET
     """Messages that may be on their way per connection and direction."""
     consume_rate: float | None = UNSET

@@ -60,7 +60,9 @@ _OF_OBJECT: Mapping[str, Callable[[dict[str, Any], int], str]] = {
 # kind -> how it damages the text of any message
 _OF_TEXT: Mapping[str, Callable[[str, int], str]] = {
     "truncate_json": _truncate,
-    "invalid_json": lambda text, at: text[: at % (len(text) + 1)] + "}{" + text[at % (len(text) + 1) :],
+    "invalid_json": lambda text, at: (
+        text[: at % (len(text) + 1)] + "}{" + text[at % (len(text) + 1) :]
+    ),
     "bom": lambda text, _: "\ufeff" + text,
     "double_encoded": lambda text, _: _dump(text),
 }
@@ -70,7 +72,7 @@ KINDS: tuple[str, ...] = (*_OF_TEXT, *_OF_OBJECT)
 
 
 def damage(op: int, body: str | bytes, kind: str, position: int) -> tuple[Op, str | bytes]:
-    """The message as it arrives: its op and body. An object arrives as the text it would have been."""
+    """Op and body of the message as it arrives; an object arrives as the text it would have been."""
     if isinstance(body, bytes) and op != Op.OBJECT:
         return Op(op), body[: position % max(1, len(body))]
     text, message = _text_and_message(body)

@@ -297,7 +297,7 @@ class MockWebSocketManager:
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """What the clients saw, as records ``{thread_id, message, event_type, timestamp, sequence}``."""
+        """What the clients saw: dicts of thread_id, message, event_type, timestamp, sequence."""
         self._catch_up()
         return self._records.all()
 

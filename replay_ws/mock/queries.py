@@ -128,4 +128,3 @@ class Records:
             "rejected": sum(n for fate, n in fates.items() if fate >= Fate.REJECTED),
             "by_outcome": {fate.label: count for fate, count in sorted(fates.items())},
         }
-

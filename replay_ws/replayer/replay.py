@@ -60,5 +60,3 @@ def replay(
     # became another one: then what is on its way arrives.
     drain = changed or source.end["status"] != "open"
     return Session(*play(source.log, header, chance_for, config_for, drain=drain))
-
-
