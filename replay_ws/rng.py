@@ -2,8 +2,8 @@
 
 ``K = blake2b(field("rws1") + field(seed) + field(stream) + field(connection), 64 bytes)`` where
 ``field(text)`` is its UTF-8 length as a little-endian u32 followed by the UTF-8 bytes. Draw ``n``
-is word ``n % 8`` (little-endian u64) of ``blake2b(u64le(n // 8), key=K, 64 bytes)``. One block gives
-eight draws, so that reading a stream in order costs a hash for every eighth draw only, and
+is word ``n % 8`` (little-endian u64) of ``blake2b(u64le(n // 8), key=K, 64 bytes)``. One block
+gives eight draws, so that reading a stream in order costs a hash for every eighth draw only, and
 adding a stream, a connection or a message elsewhere changes none of them.
 
 Rates are integer comparisons and ranges integer products: no float decides anything.

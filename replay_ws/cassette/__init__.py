@@ -1,1 +1,1 @@
-"""The file of a session: its format, how it is written, read, checked and mended, and what stays out."""
+"""The file of a session: its format, format, writer, reader, recovery, and what stays out."""

@@ -129,8 +129,8 @@ class Footer(NamedTuple):
 class SpanPacker:
     """Turns the rows of a log into the bytes of a cassette and hands them to ``sink``.
 
-    Call ``start``, then ``rows`` as often as there are new ones, then ``finish``. ``flush`` hands over
-    what is packed so far; it moves no byte.
+    Call ``start``, then ``rows`` as often as there are new ones, then ``finish``. ``flush`` hands
+    over what is packed so far; it moves no byte.
     """
 
     def __init__(self, sink: Sink) -> None:

@@ -132,7 +132,7 @@ _RANGES = ("timeout_ms", "partition_duration_ms", "race_delay_ms")
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class MockConfiguration:
-    """How a mock behaves. Raises ConfigError for an unknown mode or a value that a field cannot hold.
+    """How a mock behaves. ConfigError for an unknown mode or a value that a field cannot hold.
 
     Times are milliseconds of virtual time, rates probabilities 0..1, sizes bytes. ``None`` means
     "no limit" (``seed``: the run's seed, else 0).

@@ -72,7 +72,7 @@ KINDS: tuple[str, ...] = (*_OF_TEXT, *_OF_OBJECT)
 
 
 def damage(op: int, body: str | bytes, kind: str, position: int) -> tuple[Op, str | bytes]:
-    """Op and body of the message as it arrives; an object arrives as the text it would have been."""
+    """Op and body of the message as it arrives; an object arrives as the text of its JSON."""
     if isinstance(body, bytes) and op != Op.OBJECT:
         return Op(op), body[: position % max(1, len(body))]
     text, message = _text_and_message(body)
