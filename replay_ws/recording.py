@@ -33,6 +33,10 @@ class Clock(Protocol):
         """One scheduling step, after which it is at least ``since_ns + duration_ns``."""
         ...
 
+    def is_foreign(self) -> bool:
+        """Whether the caller runs outside of the loop that this clock belongs to."""
+        ...
+
 
 class LoopClock:
     """The clock of a virtual loop: to take time is to sleep."""
@@ -42,10 +46,16 @@ class LoopClock:
         self.now_ns = loop.time_ns
 
     async def take(self, since_ns: int, duration_ns: int) -> None:
-        if duration_ns:
+        if duration_ns and not self.is_foreign():
             await self._loop.sleep_ns(since_ns + duration_ns - self._loop.time_ns())
         else:
             await asyncio.sleep(0)
+
+    def is_foreign(self) -> bool:
+        try:
+            return asyncio.get_running_loop() is not self._loop
+        except RuntimeError:
+            return True
 
 
 class OwnClock:
@@ -60,6 +70,9 @@ class OwnClock:
     async def take(self, since_ns: int, duration_ns: int) -> None:
         await asyncio.sleep(0)
         self._now_ns = max(self._now_ns, since_ns + duration_ns)
+
+    def is_foreign(self) -> bool:
+        return False
 
 
 class Recording:

@@ -6,7 +6,6 @@ takes. Everything else (records, compliance, metrics) is read back from the sess
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
@@ -194,30 +193,32 @@ class MockWebSocketManager:
 
         Opens a missing connection by itself and never raises for a modelled fault.
         """
-        with self._operations:
-            now_ns, verdict = self._submit(thread_id, message, Direction.DOWNSTREAM)
-            await self._recording.clock.take(now_ns, verdict.wait_ns)
-        return verdict.fate < Fate.REJECTED
+        return (await self._pass(thread_id, message, Direction.DOWNSTREAM)).fate < Fate.REJECTED
 
     async def send(self, thread_id: str, message: Any) -> SendResult:
         """``send_to_thread`` with the full result."""
-        with self._operations:
-            now_ns, verdict = self._submit(thread_id, message, Direction.DOWNSTREAM)
-            await self._recording.clock.take(now_ns, verdict.wait_ns)
+        verdict = await self._pass(thread_id, message, Direction.DOWNSTREAM)
         return SendResult(verdict.fate, verdict.row)
 
     async def receive_from_thread(self, thread_id: str, message: Any) -> bool:
         """Play the client: send a message upstream, under the same configuration."""
+        return (await self._pass(thread_id, message, Direction.UPSTREAM)).fate < Fate.REJECTED
+
+    async def _pass(self, thread: str, message: Any, direction: Direction) -> Verdict:
+        """One send, and the time that it takes."""
         with self._operations:
-            now_ns, verdict = self._submit(thread_id, message, Direction.UPSTREAM)
+            now_ns, verdict = self._submit(thread, message, direction)
             await self._recording.clock.take(now_ns, verdict.wait_ns)
-        return verdict.fate < Fate.REJECTED
+        return verdict
 
     def _submit(self, thread: str, message: Any, direction: Direction) -> tuple[int, Verdict]:
         """Encode, redact, record and decide; nothing here waits."""
         recording = self._recording
-        if self.config.strict_threading:
-            self._refuse_foreign_thread()
+        if self.config.strict_threading and recording.clock.is_foreign():
+            raise EscapeError(
+                "a mock with strict_threading was used from outside of the run's loop",
+                mend="send from a task of the run, or set strict_threading=False",
+            )
         with recording.lock:
             now_ns = recording.clock.now_ns()
             number = self._numbers.get(thread)
@@ -246,16 +247,9 @@ class MockWebSocketManager:
             body = self._recording.log.encode(message)
         except EncodingError as error:
             return Op.INVALID, "", self._recording.log.encode(error.what)
-        event = message.get("type") if isinstance(message, Mapping) else None
+        is_dict = isinstance(message, dict)
+        event = message.get("type") if is_dict else getattr(message, "type", None)
         return Op.OBJECT, event if isinstance(event, str) else "", body
-
-    def _refuse_foreign_thread(self) -> None:
-        if isinstance(self._recording.clock, OwnClock) or CURRENT.get() is self._recording:
-            return
-        raise EscapeError(
-            "a mock with strict_threading was used from a thread outside of the run",
-            mend="send from a task of the run, or set strict_threading=False",
-        )
 
     # --- the network by hand ---------------------------------------------------------------
 
