@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from replay_ws.errors import CassetteError, ConfigError, known
-from replay_ws.faults.configuration import MockConfiguration, configuration
+from replay_ws.faults.configuration import DEFAULT, MockConfiguration, configuration
 from replay_ws.session import Session
 
 if TYPE_CHECKING:
@@ -69,11 +69,12 @@ def run(
 
     if schedule not in SCHEDULES:
         raise ConfigError(f"unknown schedule {schedule!r}", mend=f"use one of: {known(SCHEDULES)}")
-    base = config or MockConfiguration()
+    base = config or DEFAULT
+    if mode is not None:
+        base = base.replace(mode=mode)
     loop = VirtualLoop()
     header = Header(seed=seed, schedule=schedule, profile=profile)
-    recording = Recording(header, LoopClock(loop), redactor or Redactor())
-    recording.config = base if mode is None else base.replace(mode=mode)
+    recording = Recording(header, LoopClock(loop), redactor or Redactor(), base)
     token = CURRENT.set(recording)
     try:
         with _streaming(recording.log, record):

@@ -16,7 +16,7 @@ from replay_ws.cassette.redaction import Redactor
 from replay_ws.channel import Network
 from replay_ws.errors import ConfigError
 from replay_ws.events.log import Header, Log, Op
-from replay_ws.faults.configuration import MockConfiguration
+from replay_ws.faults.configuration import DEFAULT, MockConfiguration
 from replay_ws.faults.toxics import Dice
 from replay_ws.session import Session
 from replay_ws.sim.loop import VirtualLoop
@@ -76,31 +76,40 @@ class OwnClock:
 
 
 class Recording:
-    """Collects what mocks do until somebody asks for the session. Safe to share between threads."""
+    """Collects what mocks do until somebody asks for the session. Safe to share between threads.
 
-    def __init__(self, header: Header, clock: Clock, redactor: Redactor) -> None:
+    ``config`` is what mocks follow in what they were not given.
+    """
+
+    def __init__(
+        self,
+        header: Header,
+        clock: Clock,
+        redactor: Redactor,
+        config: MockConfiguration = DEFAULT,
+    ) -> None:
         self.log = Log(header)
         self.network = Network(self.log)
         self.clock = clock
         self.redactor = redactor
+        self.config = config
         self.lock = threading.RLock()
-        self.config: MockConfiguration | None = None
-        """What a mock uses that was given no configuration."""
+        self._names: set[str] = set()
 
     def join(self, name: str, config: MockConfiguration) -> int:
         """Begin a channel for a mock and return its number; unnamed mocks get names by number."""
         header = self.log.header
-        seed = header.seed if config.seed is None else config.seed
-        if config.seed is not None and config.seed == header.seed:
-            config = config.replace(seed=None)  # said once, in the header
         with self.lock:
-            taken = {channel.name for channel in self.log.channels}
-            if not name and "" in taken:
-                name = f"mock-{len(taken) + 1}"
-            if name in taken:
+            if not name and self._names:
+                name = f"mock-{len(self._names) + 1}"
+            if name in self._names:
                 raise ConfigError(
                     f"a mock named {name!r} exists in this run", mend="give each mock its own name"
                 )
+            self._names.add(name)
+            seed = header.seed if config.seed is None else config.seed
+            if config.seed == header.seed:
+                config = config.replace(seed=None)  # said once, in the header
             dice = Dice(seed, config, self.log)
             return self.network.add_channel(name, config, dice, self.clock.now_ns())
 

@@ -154,7 +154,7 @@ class Network:
         send = _Send(lane, kind, index, row, _size(body), now_ns)
         refusal = self._refusal(op, send)
         if refusal:
-            return self._settle(send, refusal, behaviour.reject_ns)
+            return self._settle(send, refusal, behaviour.terms.reject_ns)
         if behaviour.calm and not behaviour.partitioned and not lane:
             self.outcome.enter(row, Fate.PENDING)
             self.outcome.arrive(now_ns, row)
@@ -168,7 +168,7 @@ class Network:
         untyped = op == Op.OBJECT and not send.kind
         if op == Op.INVALID or (untyped and config.validate_message_format):
             return Fate.REJECTED_INVALID
-        if send.size > behaviour.message_bytes_max:
+        if send.size > behaviour.terms.message_bytes_max:
             return Fate.REJECTED_TOO_BIG
         if connection not in behaviour.open:
             return self._refusals.get(connection, Fate.REJECTED_NOT_CONNECTED)
@@ -187,18 +187,18 @@ class Network:
         behaviour, config = lane.behaviour, lane.behaviour.config
         cut = self._is_cut(send)
         if cut and config.partition_policy == "reject":
-            return self._settle(send, Fate.REJECTED_PARTITION, behaviour.reject_ns)
+            return self._settle(send, Fate.REJECTED_PARTITION, behaviour.terms.reject_ns)
         if cut and config.partition_policy == "drop":
-            return self._settle(send, Fate.LOST_PARTITION, behaviour.latency_ns)
+            return self._settle(send, Fate.LOST_PARTITION, behaviour.terms.latency_ns)
         failure, wait_ns = self._attempt(send)
         if failure:
             return self._settle(send, failure, wait_ns)
         if behaviour.bounded and lane.is_full(send.size):
             overflow, room_ns = self._make_room(send)
             if overflow:
-                return self._settle(send, overflow, behaviour.reject_ns)
+                return self._settle(send, overflow, behaviour.terms.reject_ns)
             wait_ns += room_ns - now_ns
-        wait_ns += behaviour.latency_ns + self._strike("jitter", send)
+        wait_ns += behaviour.terms.latency_ns + self._strike("jitter", send)
         ready_ns = now_ns + wait_ns + self._strike("race", send)
         if not config.reorder_within_thread:
             ready_ns = lane.last_ready = max(ready_ns, lane.last_ready)
@@ -253,20 +253,20 @@ class Network:
             fate, cost_ns = self._failure(send, attempt)
             if fate is None:
                 return None, tried_ns
-            tried_ns += cost_ns + (behaviour.retry_ns if attempt < retries else 0)
+            tried_ns += cost_ns + (behaviour.terms.retry_ns if attempt < retries else 0)
         if fate is Fate.LOST_LOSS and not retries:
             # Nobody waits for an answer, so nobody learns that the message is lost.
-            return fate, max(tried_ns, behaviour.latency_ns)
+            return fate, max(tried_ns, behaviour.terms.latency_ns)
         if fate is Fate.LOST_LOSS:
             fate = Fate.REJECTED_GAVE_UP
-        return fate, max(tried_ns, behaviour.reject_ns)
+        return fate, max(tried_ns, behaviour.terms.reject_ns)
 
     def _failure(self, send: _Send, attempt: int) -> tuple[Fate | None, int]:
         """What befell one attempt, and how long that took."""
         for toxic, fate in _ATTEMPT:
             amount = self._strike(toxic, send, attempt)
             if amount:
-                latency_ns = send.lane.behaviour.latency_ns
+                latency_ns = send.lane.behaviour.terms.latency_ns
                 return fate, amount if toxic == "timeout" else latency_ns
         return None, 0
 

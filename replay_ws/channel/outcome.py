@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from replay_ws.events.model import Fate
 
+_FATES = max(Fate) + 1
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -21,7 +23,7 @@ class Outcome:
     """Delivery -> the amount of the ``malformed`` strike, where damaged."""
     fates: bytearray = field(default_factory=bytearray)
     """Per row of the log; 0 where the row is no intent."""
-    counts: list[int] = field(default_factory=lambda: [0] * (max(Fate) + 1))
+    counts: list[int] = field(default_factory=lambda: [0] * _FATES)
 
     def enter(self, row: int, fate: Fate) -> None:
         """An intent was made."""

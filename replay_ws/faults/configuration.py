@@ -138,7 +138,8 @@ class MockConfiguration:
     "no limit" (``seed``: the run's seed, else 0).
     """
 
-    mode: MockBehaviorMode | str = MockBehaviorMode.NORMAL
+    mode: MockBehaviorMode | str = UNSET
+    """Where values come from that were not given; ``normal`` if it was not given itself."""
     seed: int | None = UNSET
     link: str = UNSET
     """What harm is possible: ``message`` may lose, duplicate and reorder single messages."""
@@ -218,12 +219,15 @@ class MockConfiguration:
 
     given: frozenset[str] = field(init=False, compare=False, default=frozenset())
     """The fields that the caller gave; the others follow the mode."""
+    _plain: Mapping[str, Any] = field(init=False, compare=False, default_factory=dict)
+    _hash: int = field(init=False, compare=False, default=0)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mode", mode_of(self.mode))
-        given = frozenset(name for name in FIELDS if getattr(self, name) is not UNSET)
+        given = frozenset(n for n in ("mode", *FIELDS) if getattr(self, n) is not UNSET)
         object.__setattr__(self, "given", given)
-        row = MODES[mode_of(self.mode)]
+        mode = mode_of(self.mode) if "mode" in given else MockBehaviorMode.NORMAL
+        object.__setattr__(self, "mode", mode)
+        row = MODES[mode]
         for name, (default, check) in FIELDS.items():
             value = getattr(self, name) if name in given else row.get(name, default)
             try:
@@ -241,20 +245,39 @@ class MockConfiguration:
                     mend="swap the two",
                 )
 
+        values = {name: getattr(self, name) for name in ("mode", *FIELDS)}
+        # Mocks are made by the thousand from the same configuration.
+        object.__setattr__(self, "_hash", hash(tuple(values.values())))
+        values["mode"] = str(self.mode)
+        values["malformed_kinds"] = list(self.malformed_kinds)
+        object.__setattr__(self, "_plain", values)
+
+    def __hash__(self) -> int:
+        return self._hash
+
     def values(self) -> dict[str, Any]:
         """All fields as plain data, in a fixed order: what a cassette keeps."""
-        plain = {name: getattr(self, name) for name in FIELDS}
-        plain["malformed_kinds"] = list(self.malformed_kinds)
-        return {"mode": str(self.mode), **plain}
+        return dict(self._plain)
 
     def replace(self, **changes: Any) -> MockConfiguration:
         """The given fields with ``changes``; the rest follows the mode, also a new one."""
-        own = {name: getattr(self, name) for name in self.given}
-        return configuration(**{"mode": self.mode, **own, **changes})
+        return configuration(**{**self._own(), **changes})
+
+    def over(self, base: MockConfiguration) -> MockConfiguration:
+        """The given fields of this configuration, and for the rest those of ``base``."""
+        return base.replace(**self._own())
+
+    def _own(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("mode", *FIELDS) if name in self.given}
 
     def __repr__(self) -> str:
-        own = [f"{name}={getattr(self, name)!r}" for name in FIELDS if name in self.given]
-        return f"MockConfiguration({', '.join([f'mode={str(self.mode)!r}', *own])})"
+        own = {"mode": self.mode, **self._own()}
+        shown = (f"{name}={_shown(value)}" for name, value in own.items())
+        return f"MockConfiguration({', '.join(shown)})"
+
+
+def _shown(value: Any) -> str:
+    return repr(str(value)) if isinstance(value, str) else repr(value)
 
 
 def configuration(**given: Any) -> MockConfiguration:
@@ -266,3 +289,7 @@ def configuration(**given: Any) -> MockConfiguration:
             mend=f"use one of: {known(['mode', *FIELDS])}",
         )
     return MockConfiguration(**given)
+
+
+DEFAULT = MockConfiguration()
+"""What a mock follows that was given nothing."""

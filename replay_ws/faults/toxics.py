@@ -10,8 +10,9 @@ position for a damaged payload, 1 where there is nothing to measure. 0 is "no st
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from replay_ws.clock import ms
@@ -65,6 +66,18 @@ def _range(toxic: Toxic, config: MockConfiguration) -> tuple[int, int]:
             return max(1, low), max(1, high)
 
 
+@lru_cache(maxsize=256)
+def _rules(config: MockConfiguration) -> Mapping[str, tuple[int, int, int]]:
+    """For each toxic that may strike: its rate as a threshold, lowest amount, number of amounts."""
+    rules = {}
+    for toxic in TOXICS:
+        rate = threshold(getattr(config, toxic.rate)) if toxic.rate else WORD
+        low, high = _range(toxic, config)
+        if rate and high:
+            rules[toxic.name] = (rate, low, high - low + 1)
+    return rules
+
+
 class Chance(Protocol):
     """Who decides whether a toxic strikes."""
 
@@ -82,12 +95,7 @@ class Dice:
     def __init__(self, seed: int, config: MockConfiguration, log: Log) -> None:
         self._seed = seed
         self._log = log
-        self._rules: dict[str, tuple[int, int, int]] = {}
-        for toxic in TOXICS:
-            rate = threshold(getattr(config, toxic.rate)) if toxic.rate else WORD
-            low, high = _range(toxic, config)
-            if rate and high:
-                self._rules[toxic.name] = (rate, low, high - low + 1)
+        self._rules = _rules(config)
         self.active = frozenset(self._rules)
         self._streams: dict[tuple[str, int, int, int], tuple[Stream, Stream]] = {}
 

@@ -18,7 +18,7 @@ from replay_ws.errors import EscapeError
 from replay_ws.events.encoding import EncodingError
 from replay_ws.events.log import Connection, Direction, Header, Op
 from replay_ws.events.model import Fate
-from replay_ws.faults.configuration import MockConfiguration, configuration
+from replay_ws.faults.configuration import DEFAULT, MockConfiguration
 from replay_ws.mock import queries
 from replay_ws.mock.metrics import Operations, WebSocketMetrics, fold
 from replay_ws.mock.scenarios import scenario
@@ -71,15 +71,12 @@ class MockWebSocketManager:
         **fields: Any,
     ) -> None:
         recording = CURRENT.get()
-        if config is None and not fields:
-            config = (recording and recording.config) or _DEFAULT
-        elif fields:
-            base = config or (recording and recording.config) or _DEFAULT
-            config = base.replace(**fields)
-        assert config is not None
+        base = recording.config if recording else DEFAULT
+        config = config.over(base) if config else base
+        if fields:
+            config = config.replace(**fields)
         if recording is None:
-            header = Header(seed=config.seed or 0)
-            recording = Recording(header, OwnClock(), Redactor())
+            recording = Recording(Header(seed=config.seed or 0), OwnClock(), Redactor())
         self.config = config
         self.redactor = recording.redactor if redactor == "default" else redactor
         self._recording = recording
@@ -390,5 +387,3 @@ class MockWebSocketManager:
     def __repr__(self) -> str:
         return f"<MockWebSocketManager {self.config.mode} {len(self._numbers)} connections>"
 
-
-_DEFAULT = configuration()
