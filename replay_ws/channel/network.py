@@ -46,7 +46,7 @@ class _Send(NamedTuple):
 
     lane: Lane
     kind: int
-    index: int
+    ordinal: int
     row: int
     size: int
     now_ns: int
@@ -224,10 +224,10 @@ class Network:
         chance = lane.behaviour.chance
         if toxic not in chance.active:
             return 0
-        amount = chance.strike(toxic, lane.number, send.kind, send.index, attempt)
+        amount = chance.strike(toxic, lane.number, send.kind, send.ordinal, attempt)
         if amount:
             body = self.log.encode([toxic, attempt, amount])
-            about = (lane.number, send.now_ns, send.kind, send.index)
+            about = (lane.number, send.now_ns, send.kind, send.ordinal)
             self.log.append(Op.DECISION, *about, body)
         return amount
 

@@ -37,7 +37,6 @@ class Records:
     def __init__(self, network: Network, numbers: Mapping[str, int]) -> None:
         self._network = network
         self._numbers = numbers
-        self._view = Session(network.log, network.outcome)
         self._by_lane: dict[int, list[int]] = {}
         self._indexed = 0
         self.start = 0
@@ -69,9 +68,10 @@ class Records:
 
     def _records(self, deliveries: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
         epoch_ns = self._network.log.header.epoch_ns
+        view = Session(self._network.log, self._network.outcome)
         records = []
         for thread, number in deliveries:
-            event = self._view.delivery(number)
+            event = view.delivery(number)
             records.append(
                 {
                     "thread_id": thread,
