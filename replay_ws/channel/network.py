@@ -21,6 +21,7 @@ Every strike of a toxic is written down as a decision right behind its intent. W
 
 from __future__ import annotations
 
+from functools import lru_cache
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -78,7 +79,7 @@ class Network:
     def add_channel(self, name: str, config: MockConfiguration, chance: Chance, now_ns: int) -> int:
         """Begin a channel: a mock with its configuration. Returns its number."""
         self.behaviours.append(Behaviour(config, chance))
-        return self.log.add_channel(Channel(name, config.values()), now_ns)
+        return self.log.add_channel(_channel(name, config), now_ns)
 
     def add_connection(self, connection: Connection, now_ns: int) -> int:
         """Begin a connection and return its number; it is not open yet."""
@@ -327,6 +328,11 @@ class Network:
         """Put the lane's head on the heap."""
         if lane.queue:
             heappush(self._heap, (lane.due_ns(), lane.queue[0].serial, lane))
+
+
+@lru_cache(maxsize=256)
+def _channel(name: str, config: MockConfiguration) -> Channel:
+    return Channel(name, config.values())
 
 
 def _size(body: str | bytes) -> int:

@@ -20,10 +20,11 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 from typing import Any
 
 from replay_ws.clock import EPOCH_UNIX_NS
-from replay_ws.events.encoding import Encoder, decode
+from replay_ws.events.encoding import Encoder, decode, encode
 
 Row = tuple[int, int, int, int, int, "str | bytes"]
 
@@ -79,12 +80,17 @@ class Connection:
     channel: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Channel:
     """One mock (or one recorded peer) of a session, and its resolved configuration."""
 
     name: str
     config: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def packed(self) -> bytes:
+        """The body of its row."""
+        return encode([self.name, self.config])
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +167,7 @@ class Log:
         """Begin a channel and return its number."""
         self.channels.append(channel)
         number = len(self.channels) - 1
-        self.note(Op.CHANNEL, 0, time_ns, [channel.name, channel.config], index=number)
+        self.append(Op.CHANNEL, 0, time_ns, 0, number, channel.packed)
         return number
 
     def add_connection(self, connection: Connection, time_ns: int) -> int:
