@@ -2,7 +2,7 @@
 
 The three facts are attributes, so that a program can use them too; ``str(error)`` puts
 them in that order, one under the other. The classes tell apart who has to act: the user
-(``ConfigError``), the owner of a file (``CassetteError``), the author of the program under
+(``ConfigError``), the owner of a file (``CassetteError``, ``SourceError``), the author of the program under
 test (``DeadlockError``, ``EscapeError``, ``GoldenMismatch``).
 """
 
@@ -29,6 +29,10 @@ class ConfigError(ReplayWsError, ValueError):
 
 class CassetteError(ReplayWsError):
     """A cassette that is damaged, unfinished, too new, or not a cassette at all."""
+
+
+class SourceError(ReplayWsError):
+    """Something to import that is damaged, empty, or not what it was taken for."""
 
 
 class ProgramError(ReplayWsError):

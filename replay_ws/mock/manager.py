@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 from replay_ws.cassette.redaction import Redactor
 from replay_ws.channel import Verdict
 from replay_ws.clock import NS_PER_S
-from replay_ws.errors import EscapeError
+from replay_ws.errors import ConfigError, EscapeError, known
 from replay_ws.events.encoding import EncodingError
 from replay_ws.events.log import Connection, Direction, Header, Op
 from replay_ws.events.model import Fate
@@ -24,6 +24,9 @@ from replay_ws.mock.metrics import Operations, WebSocketMetrics, fold
 from replay_ws.mock.scenarios import scenario
 from replay_ws.recording import CURRENT, OwnClock, Recording
 from replay_ws.session import Session
+
+
+DROPS = ("fin", "rst", "blackhole")
 
 
 class MockWebSocketState(StrEnum):
@@ -136,6 +139,23 @@ class MockWebSocketManager:
         for thread in threads:
             if self._states.get(thread) is MockWebSocketState.DISCONNECTING:
                 self._states[thread] = MockWebSocketState.DISCONNECTED
+
+    def drop(self, thread_id: str, how: str = "rst") -> None:
+        """Lose a thread's connection without a close frame: what is on its way is in doubt.
+
+        ``how`` is ``fin``, ``rst`` or ``blackhole``; ConfigError for anything else. (RFC 6455 7.1.5:
+        an endpoint that sees no close frame reports 1006, which is never sent itself.)
+        """
+        if how not in DROPS:
+            raise ConfigError(f"unknown way to drop {how!r}", mend=f"use one of: {known(DROPS)}")
+        number = self._numbers.get(thread_id)
+        if number is None or not self._network.is_open(number):
+            return
+        with self._recording.lock:
+            now_ns = self._recording.clock.now_ns()
+            body = self._recording.log.encode({"how": how})
+            self._network.close(Op.DROPPED, number << 1, now_ns, body)
+        self._states[thread_id] = MockWebSocketState.DISCONNECTED
 
     def _disconnect(self, thread: str, now_ns: int) -> None:
         number = self._numbers.get(thread)

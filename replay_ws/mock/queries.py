@@ -6,7 +6,6 @@ thread received.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,21 +13,12 @@ from typing import Any
 from replay_ws.channel import Network
 from replay_ws.clock import NS_PER_S
 from replay_ws.compliance import required_events
+from replay_ws.events.frames import type_of_text as type_of_text
 from replay_ws.events.log import MESSAGES, Direction
 from replay_ws.events.model import Fate
 from replay_ws.session import Session
 
 FAILED = tuple(fate for fate in Fate if fate not in (Fate.PENDING, Fate.DELIVERED))
-
-
-def type_of_text(text: str) -> str:
-    """The top-level string ``type`` of a JSON object, else the empty string."""
-    try:
-        message = json.loads(text)
-    except (ValueError, RecursionError):
-        return ""
-    event = message.get("type") if isinstance(message, dict) else None
-    return event if isinstance(event, str) else ""
 
 
 class Records:
