@@ -2,8 +2,8 @@
 
 The three facts are attributes, so that a program can use them too; ``str(error)`` puts
 them in that order, one under the other. The classes tell apart who has to act: the user
-(``ConfigError``), the owner of a file (``CassetteError``, ``SourceError``), the author of the program under
-test (``DeadlockError``, ``EscapeError``, ``GoldenMismatch``).
+(``ConfigError``), the owner of a file (``CassetteError``, ``SourceError``), the author of the
+program under test (``DeadlockError``, ``EscapeError``, ``GoldenMismatch``).
 """
 
 from __future__ import annotations

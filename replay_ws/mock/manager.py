@@ -16,6 +16,7 @@ from replay_ws.channel import Verdict
 from replay_ws.clock import NS_PER_S
 from replay_ws.errors import ConfigError, EscapeError, known
 from replay_ws.events.encoding import EncodingError
+from replay_ws.events.frames import type_of_text
 from replay_ws.events.log import Connection, Direction, Header, Op
 from replay_ws.events.model import Fate
 from replay_ws.faults.configuration import DEFAULT, MockConfiguration
@@ -24,7 +25,6 @@ from replay_ws.mock.metrics import Operations, WebSocketMetrics, fold
 from replay_ws.mock.scenarios import scenario
 from replay_ws.recording import CURRENT, OwnClock, Recording
 from replay_ws.session import Session
-
 
 DROPS = ("fin", "rst", "blackhole")
 
@@ -143,8 +143,8 @@ class MockWebSocketManager:
     def drop(self, thread_id: str, how: str = "rst") -> None:
         """Lose a thread's connection without a close frame: what is on its way is in doubt.
 
-        ``how`` is ``fin``, ``rst`` or ``blackhole``; ConfigError for anything else. (RFC 6455 7.1.5:
-        an endpoint that sees no close frame reports 1006, which is never sent itself.)
+        ``how`` is ``fin``, ``rst`` or ``blackhole``, else ConfigError. RFC 6455 7.1.5: an endpoint
+        that sees no close frame reports 1006, which is never sent itself.
         """
         if how not in DROPS:
             raise ConfigError(f"unknown way to drop {how!r}", mend=f"use one of: {known(DROPS)}")
@@ -259,7 +259,7 @@ class MockWebSocketManager:
         if isinstance(message, bytes):
             return Op.BINARY, "", message
         if isinstance(message, str):
-            return Op.TEXT, queries.type_of_text(message), message
+            return Op.TEXT, type_of_text(message), message
         try:
             body = self._recording.log.encode(message)
         except EncodingError as error:

@@ -13,7 +13,6 @@ from typing import Any
 from replay_ws.channel import Network
 from replay_ws.clock import NS_PER_S
 from replay_ws.compliance import required_events
-from replay_ws.events.frames import type_of_text as type_of_text
 from replay_ws.events.log import MESSAGES, Direction
 from replay_ws.events.model import Fate
 from replay_ws.session import Session
