@@ -1,0 +1,130 @@
+"""The front door: a table of commands, each loaded when it is called, and how a call ends.
+
+Exit codes follow ``diff``: 0 same or ok, 1 different or found, 2 trouble. Results go to stdout,
+everything else to stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from io import TextIOWrapper
+from typing import NoReturn
+
+import click
+
+from replay_ws.cli.console import SAME, TROUBLE, complain, did_you_mean, silence_stdout
+from replay_ws.errors import ReplayWsError
+
+INTERRUPTED = 130  # what shells report for SIGINT
+PIPE_CLOSED = 141  # and for SIGPIPE, which is how `| head` ends a program
+
+# section -> command -> first line of its help; the module of a command is named like it.
+SECTIONS: Mapping[str, Mapping[str, str]] = {
+    "The main job": {
+        "demo": "Do the whole job once: record, replay under ten modes, diff, check.",
+        "record": "Run PROGRAM on virtual time and keep its session as a cassette.",
+        "replay": "Send a cassette's messages again, under a mode or a seed.",
+        "diff": "Say how RUN differs from GOLDEN, the first divergence first.",
+        "check": "Check what was delivered against the rules of a protocol.",
+    },
+    "Cassettes": {
+        "cat": "Print a cassette, one line per event.",
+        "info": "Sum up a cassette: what it is, what is in it, how it ended.",
+        "verify": "Say whether every byte of a cassette is as it was written.",
+        "recover": "Save what is whole of a damaged or unfinished cassette.",
+    },
+    "Exchange": {
+        "import": "Make a cassette from a recording of another tool.",
+        "export": "Print a cassette's events as JSON lines.",
+        "git-setup": "Make `git diff` show cassettes as readable lines.",
+    },
+}
+HELP_OF = {name: line for commands in SECTIONS.values() for name, line in commands.items()}
+
+EPILOG = """\b
+Exit codes: 0 same or ok, 1 different or found, 2 trouble.
+Every command has --json. A PROGRAM is named package.module:function or
+path/to/file.py:function. NO_COLOR turns colour off."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only to run it or to show its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(HELP_OF)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in HELP_OF:
+            return None
+        name = cmd_name.replace("-", "_")
+        module = import_module(f"replay_ws.cli.commands.{name}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in HELP_OF:
+            ctx.fail(f"there is no command {args[0]!r}{did_you_mean(args[0], HELP_OF)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for section, commands in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl(list(commands.items()), col_max=12)
+
+
+@click.group(
+    cls=LazyGroup,
+    epilog=EPILOG,
+    subcommand_metavar="COMMAND ...",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="replay-ws", message="replay-ws %(version)s")
+def replay_ws() -> None:
+    """Deterministic tests of agent event streams: record, replay, compare, reproduce."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what the terminal cannot show is spelt out
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(_run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        with replay_ws.make_context("replay-ws", arguments) as context:
+            code = replay_ws.invoke(context)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else SAME
+    except click.exceptions.Exit as wish:
+        return wish.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+    except click.UsageError as error:
+        _complain_about_usage(error)
+    except ReplayWsError as error:
+        complain(str(error))
+    except (KeyboardInterrupt, click.Abort):
+        complain("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        silence_stdout()
+        return PIPE_CLOSED
+    except OSError as error:
+        complain(f"{error.filename or 'the host'}: {error.strerror or error}")
+    except Exception:
+        traceback.print_exc()
+        complain("this is a fault of replay_ws itself, not yours\n  mend: report the lines above")
+    return TROUBLE
+
+
+def _complain_about_usage(error: click.UsageError) -> None:
+    path = error.ctx.command_path if error.ctx else "replay-ws"
+    what = error.format_message().rstrip(".")
+    complain(f"{path}: {what[:1].lower()}{what[1:]}\n  mend: {path} --help")

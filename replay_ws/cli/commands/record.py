@@ -1,0 +1,135 @@
+"""``replay-ws record``."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from replay_ws.api import run
+from replay_ws.cassette.redaction import Redactor
+from replay_ws.cli import options
+from replay_ws.cli.console import SAME, show
+from replay_ws.cli.programs import Program, find_program
+from replay_ws.errors import ProgramError, ReplayWsError
+from replay_ws.faults.configuration import MockConfiguration, configuration
+from replay_ws.report.summaries import Recorded
+from replay_ws.session import Session
+
+
+@click.command("record")
+@click.argument("program")
+@options.output(required=True)
+@options.mode
+@options.seed
+@options.settings
+@click.option("--profile", default="agent5", show_default=True, help="Protocol that it speaks.")
+@click.option(
+    "--redact-key",
+    "redact_keys",
+    multiple=True,
+    metavar="K",
+    help="A key whose value is a secret, besides the usual ones; may be repeated.",
+)
+@options.force
+@click.option("--traceback", "with_traceback", is_flag=True, help="Show where the program failed.")
+@options.as_json
+def command(
+    program: str,
+    output: Path,
+    mode: str | None,
+    seed: int | None,
+    settings: Sequence[str],
+    profile: str,
+    redact_keys: Sequence[str],
+    force: bool,
+    with_traceback: bool,
+    as_json: bool,
+) -> int:
+    """Run PROGRAM on virtual time and keep its session as a cassette.
+
+    PROGRAM is package.module:function or path/to/file.py:function; the function takes no arguments
+    and returns an awaitable. Mocks that it makes follow --mode, --seed and --set unless they were
+    given their own. What it prints goes to stderr.
+
+    If the program fails, the cassette holds everything up to the error, and the exit code is 2. A
+    file that exists is refused; with --force it is replaced, but only by a program that ended well:
+    the session of one that failed goes to FILE.failed beside it.
+    """
+    options.refuse_to_replace(output, force=force)
+    main = find_program(program)
+    fields = options.fields_of(settings)
+    config = configuration(**({"mode": mode} if mode else {}), **fields)
+    place = _Place(output)
+    try:
+        session = _run(main, place, seed or 0, config, profile, Redactor(keys=redact_keys))
+    except BaseException as error:
+        _tell_failure(error, program, place, with_traceback=with_traceback, as_json=as_json)
+    place.take()
+    show(Recorded(str(output), session), as_json=as_json)
+    return SAME
+
+
+class _Place:
+    """Where a recording goes: its file, or while that exists one beside it."""
+
+    def __init__(self, output: Path) -> None:
+        self.output = output
+        self.replaces = output.exists()
+        self.path = output.with_name(output.name + ".failed") if self.replaces else output
+
+    def take(self) -> None:
+        """The program ended well: the recording takes its place."""
+        if self.replaces:
+            self.path.replace(self.output)
+
+    def clear(self) -> None:
+        """The program never began: there is nothing to keep."""
+        self.path.unlink(missing_ok=True)
+
+
+def _run(
+    program: Program,
+    place: _Place,
+    seed: int,
+    config: MockConfiguration,
+    profile: str,
+    redactor: Redactor,
+) -> Session:
+    with contextlib.redirect_stdout(sys.stderr):
+        result = run(
+            program,
+            seed=seed,
+            config=config,
+            profile=profile,
+            record=place.path,
+            redactor=redactor,
+        )
+    return result.session
+
+
+def _tell_failure(
+    error: BaseException, program: str, place: _Place, *, with_traceback: bool, as_json: bool
+) -> NoReturn:
+    """Raise what the user should read about a program that failed."""
+    session = getattr(error, "session", None)
+    if session is None:  # it never ran
+        raise error
+    if isinstance(error, ProgramError):
+        place.clear()
+        raise error
+    if with_traceback:
+        traceback.print_exception(error)
+    show(Recorded(str(place.path), session), as_json=as_json)
+    if isinstance(error, ReplayWsError | KeyboardInterrupt):
+        raise error
+    raise ProgramError(
+        f"the program raised {session.end['error']}: {session.end['message']}",
+        where=program,
+        mend="correct the program" if with_traceback else "correct it; --traceback shows where",
+    ) from error

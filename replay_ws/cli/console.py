@@ -1,0 +1,58 @@
+"""What every command shares with the screen: exit codes, results, talk, complaints."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from replay_ws.report.blocks import Tone, View
+from replay_ws.report.terminal import draw, paint, progress, wants_colour
+
+SAME, DIFFERENT, TROUBLE = 0, 1, 2
+"""Exit codes, as diff has them."""
+
+
+def show(view: View, *, as_json: bool) -> None:
+    """Print a result on stdout, for a reader or as one JSON document."""
+    if as_json:
+        print(to_json(view.to_dict(), indent=2))
+    else:
+        draw(view.blocks(), sys.stdout)
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """``value`` as JSON in ASCII, which every pipe can carry."""
+    return json.dumps(value, indent=indent)
+
+
+def say(text: str) -> None:
+    """Talk to the user on stderr; stdout stays free for results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def complain(text: str) -> None:
+    """Say what went wrong."""
+    say(paint("error:", Tone.BAD, colour=wants_colour(sys.stderr)) + f" {text}")
+
+
+def working(label: str, total: int) -> AbstractContextManager[Callable[[], None]]:
+    """A progress bar on stderr, where that is a terminal; gives what to call after each step."""
+    return progress(label, total, sys.stderr)
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """``; did you mean 'x'?`` for the nearest of ``names``, or nothing."""
+    near = difflib.get_close_matches(name, list(names), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def silence_stdout() -> None:
+    """Whoever read stdout has gone: what is still buffered must not fail at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,0 +1,93 @@
+"""Options that several commands share, so that each is spelt and explained once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from replay_ws.errors import ConfigError, ReplayWsError
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+seed = click.option("--seed", type=int, metavar="N", help="Seed of every draw.")
+
+mode = click.option(
+    "--mode", metavar="MODE", help="Behaviour mode, e.g. packet_loss or slow_network."
+)
+
+settings = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="A field of the configuration, e.g. packet_loss_rate=0.2; may be repeated.",
+)
+
+force = click.option("--force", is_flag=True, help="Replace the output if it exists.")
+
+limit = click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Show at most N lines and count the rest.",
+)
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Decorator = Callable[[Function], Function]
+
+
+def output(*, required: bool) -> Decorator[Function]:
+    """``-o FILE``."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        required=required,
+        metavar="FILE",
+        help="Where the result goes.",
+    )
+
+
+def cassette(name: str = "cassette") -> Decorator[Function]:
+    """An argument that names a cassette."""
+    return click.argument(name, type=click.Path(path_type=Path), metavar=name.upper())
+
+
+def fields_of(settings: Iterable[str]) -> dict[str, Any]:
+    """``field=value`` pairs as a configuration takes them; a value is JSON, else plain text."""
+    fields = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise ConfigError(
+                f"{setting!r} has no value",
+                where="--set",
+                mend="write --set FIELD=VALUE, e.g. --set packet_loss_rate=0.2",
+            )
+        try:
+            fields[name.strip()] = json.loads(text)
+        except ValueError:
+            fields[name.strip()] = text
+    return fields
+
+
+def refuse_to_replace(path: Path, *, force: bool) -> None:
+    """A file that exists is replaced only on demand: it may be a golden."""
+    if path.exists() and not force:
+        raise ReplayWsError(
+            "this file exists, and it may be a golden",
+            where=str(path),
+            mend="name another file, or say --force to replace it",
+        )
+
+
+def given(mode: str | None, seed: int | None, settings: Iterable[str]) -> tuple[str, ...]:
+    """The options as they stand on a command line, to be said again."""
+    words = ["--mode", mode] if mode is not None else []
+    words += ["--seed", str(seed)] if seed is not None else []
+    return (*words, *(word for setting in settings for word in ("--set", setting)))

@@ -1,0 +1,228 @@
+"""Events as lines: what ``cat`` prints, and what stands around a divergence.
+
+Three forms. A *row* shows everything that the log holds, with its time and what became of it. A
+*delivery* shows one event as a receiver saw it. A *stable line* leaves out all that moves when an
+event is inserted elsewhere, so that ``git diff`` shows exactly what changed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from replay_ws.clock import NS_PER_S
+from replay_ws.diff.show import clean
+from replay_ws.errors import ConfigError
+from replay_ws.events.encoding import EncodingError
+from replay_ws.events.log import MESSAGES, Direction, Log, Op
+from replay_ws.events.model import Event, Fate
+from replay_ws.faults.configuration import configuration
+from replay_ws.report.blocks import Block, Line, Tone, plural
+from replay_ws.session import Session
+
+NAME_WIDTH_MAX = 24
+TYPE_WIDTH = 16
+BOOKKEEPING = frozenset({Op.KIND, Op.CONNECTION})
+"""Rows that a reader of events does not miss: they only give numbers to names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The events of a session, in the order of the log or as they were delivered.
+
+    ``limit`` is how many are shown at most. ``verified`` is False for one that was read from a
+    damaged cassette.
+    """
+
+    session: Session
+    delivered: bool = False
+    limit: int | None = None
+
+    def blocks(self) -> Iterator[Block]:
+        lines = self._deliveries() if self.delivered else self._rows()
+        more = 0
+        for number, line in enumerate(lines):
+            if self.limit is None or number < self.limit:
+                yield line
+            else:
+                more += 1
+        if more:
+            yield Line(f"… and {plural(more, 'more line')}", Tone.QUIET)
+
+    def _deliveries(self) -> Iterator[Line]:
+        width = name_width(self.session.connections)
+        for number, event in enumerate(self.session.delivered()):
+            yield Line(delivery_line(number, event, width), cut=True)
+
+    def _rows(self) -> Iterator[Line]:
+        log, fates = self.session.log, self.session.outcome.fates
+        width = name_width(self.session.connections)
+        number = 0
+        for row, op in enumerate(log.ops):
+            if op in MESSAGES:
+                yield _message_line(log, row, number, Fate(fates[row]), width)
+                number += 1
+            elif op not in BOOKKEEPING:
+                yield Line(_other_line(log, row, width), Tone.QUIET, cut=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, up to the limit; ``more`` counts the rest."""
+        events = self.session.delivered() if self.delivered else self.session.events
+        shown = events[: self.limit]
+        return {
+            "events": [event_dict(number, event) for number, event in enumerate(shown)],
+            "more": len(events) - len(shown),
+        }
+
+
+def stable_lines(session: Session) -> Iterator[str]:
+    """What the session says of itself, then a line per row, without times, numbers or offsets."""
+    header = session.log.header
+    yield f"session seed={header.seed} profile={header.profile} source={clean(header.source)}"
+    yield from session.lines()
+
+
+# --- one event -----------------------------------------------------------------------------
+
+
+def name_width(names: tuple[str, ...]) -> int:
+    """How wide the column of connection names is."""
+    return min(NAME_WIDTH_MAX, max((len(clean(name)) for name in names), default=0))
+
+
+def delivery_line(number: int, event: Event, width: int) -> str:
+    """``4    0.010000  thread-1  <  tool_completed    {...}``: an event as its receiver saw it."""
+    notes = ["copy"] * (event.copy > 0) + ["damaged"] * event.corrupt
+    what = [*notes, payload_text(event.type, event.payload)]
+    head = _head(str(number), event.time_ns, event.connection, event.direction.sign, width)
+    return f"{head}  {_type(event.type, event.op)}  {'  '.join(filter(None, what))}".rstrip()
+
+
+def _message_line(log: Log, row: int, number: int, fate: Fate, width: int) -> Line:
+    lane = log.lanes[row]
+    name, sign = log.connections[lane >> 1].name, Direction(lane & 1).sign
+    event = log.kinds[log.kind_ids[row]]
+    head = _head(str(number), log.times[row], name, sign, width)
+    what = [payload_text(event, _payload(log, row))]
+    if fate is not Fate.DELIVERED:
+        what.insert(0, fate.label)
+    text = f"{head}  {_type(event, Op(log.ops[row]))}  {'  '.join(filter(None, what))}"
+    return Line(text.rstrip(), Tone.PLAIN if fate is Fate.DELIVERED else Tone.BAD, cut=True)
+
+
+def _other_line(log: Log, row: int, width: int) -> str:
+    """A row that is no message: what happened to a connection, or what was decided."""
+    op, lane = Op(log.ops[row]), log.lanes[row]
+    about = op not in (Op.CHANNEL, Op.CONTROL, Op.MARK, Op.END) and log.connections
+    name = log.connections[lane >> 1].name if about else ""
+    head = _head("", log.times[row], name, Direction(lane & 1).sign if about else " ", width)
+    return f"{head}  {op.name.lower():{TYPE_WIDTH}}  {_other_text(log, row, op)}".rstrip()
+
+
+def _other_text(log: Log, row: int, op: Op) -> str:
+    try:
+        value = log.value(row)
+    except EncodingError as error:
+        return error.what
+    match op, value:
+        case Op.DECISION, [toxic, attempt, amount]:
+            retry = f", attempt {attempt}" if attempt else ""
+            return f"{toxic} strikes {clean(log.kinds[log.kind_ids[row]])} ({amount}{retry})"
+        case Op.CHANNEL, [name, dict(config)]:
+            return f"{clean(name)} {settings_text(config)}".strip()
+        case _:
+            return _as_json(value)
+
+
+def settings_text(config: Mapping[str, Any]) -> str:
+    """The mode, and the fields that differ from what the mode says: ``normal latency_ms=5.0``."""
+    mode = config.get("mode", "")
+    try:
+        usual = configuration(mode=mode).values() if mode else {}
+    except ConfigError:
+        usual = {}
+    own = [f"{name}={value}" for name, value in config.items() if usual.get(name, usual) != value]
+    return clean(" ".join([str(mode), *(text for text in own if not text.startswith("mode="))]))
+
+
+def _head(number: str, time_ns: int, name: str, sign: str, width: int) -> str:
+    shown = clean(name)
+    if len(shown) > width:
+        shown = shown[: width - 1] + "…"
+    seconds, rest = divmod(time_ns, NS_PER_S)
+    return f"{number:>4}  {seconds:>4}.{rest // 1000:06}  {shown:{width}} {sign}"
+
+
+def _type(event: str, op: Op) -> str:
+    return f"{clean(event) or op.name.lower():{TYPE_WIDTH}}"
+
+
+def _payload(log: Log, row: int) -> Any:
+    """The payload of a message that is looked at in the log itself."""
+    try:
+        return log.value(row)
+    except EncodingError:
+        return log.bodies[row]
+
+
+def payload_text(event: str, payload: Any) -> str:
+    """A payload on one line; its ``type`` is left out, for it stands before it."""
+    if isinstance(payload, dict) and event:
+        payload = {name: value for name, value in payload.items() if name != "type"}
+        return _as_json(payload) if payload else ""
+    match payload:
+        case str():
+            return clean(payload)
+        case bytes():
+            return f"{plural(len(payload), 'byte')} {payload.hex()}".rstrip()
+        case _:
+            return _as_json(payload)
+
+
+def _as_json(value: Any) -> str:
+    text = json.dumps(plain(value), ensure_ascii=False)
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    """What a terminal would act on, spelt out; everything else as it is."""
+    return character if character.isprintable() else f"\\u{ord(character):04x}"
+
+
+def plain(value: Any) -> Any:
+    """``value`` with everything replaced that JSON has no form for; sets in a fixed order."""
+    match value:
+        case dict():
+            return {str(name): plain(item) for name, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case set() | frozenset():
+            return sorted(map(plain, value), key=str)
+        case bytes():
+            return f"0x{value.hex()}"
+        case float() if not isfinite(value):
+            return str(value)
+        case None | bool() | int() | float() | str():
+            return value
+        case _:
+            return str(value)
+
+
+def event_dict(number: int, event: Event) -> dict[str, Any]:
+    """An event as plain data for JSON."""
+    return {
+        "number": number,
+        "connection": event.connection,
+        "direction": event.direction.name.lower(),
+        "kind": event.op.name.lower(),
+        "type": event.type,
+        "sent_ns": event.sent_ns,
+        "time_ns": event.time_ns,
+        "outcome": event.outcome.label,
+        "copy": event.copy,
+        "damaged": event.corrupt,
+        "payload": plain(event.payload),
+    }
