@@ -1,0 +1,78 @@
+"""The verb: two sessions in, their differences out.
+
+What is found must not depend on which session is called the golden, but for the names of the sides.
+So one of the two is always put left, whichever it is; everything is found in that direction,
+and mirrored at the end if the left one was the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from replay_ws.diff.align import common_prefix
+from replay_ws.diff.divergences import Story, find
+from replay_ws.diff.keys import key, rank
+from replay_ws.diff.model import Deliveries, Diff, in_golden_order
+from replay_ws.diff.pairing import ORDERS, Side, intern, pair
+from replay_ws.errors import ConfigError
+from replay_ws.events.model import Fate
+
+
+def compare(
+    golden: Deliveries,
+    run: Deliveries,
+    *,
+    order: str = "causal",
+    tolerance_ns: int = 0,
+    explain: int = 50,
+) -> Diff:
+    """How ``run`` differs from ``golden``.
+
+    ``order`` says which events must keep their order: all (``total``), those of one connection
+    (``causal``), those of one connection and direction (``thread``), none (``bag``). Events that
+    come up to ``tolerance_ns`` late or early are on time. At most ``explain`` changed pairs have
+    their payloads compared by JSON path; of the others it is said where their bytes differ.
+
+    ``compare(a, b)`` equals ``compare(b, a).mirrored()``. Cost grows with the number of events and
+    of differences. Raises ConfigError for an unknown order or a negative tolerance.
+    """
+    if order not in ORDERS:
+        raise ConfigError(f"unknown order {order!r}", mend=f"choose one of {', '.join(ORDERS)}")
+    if tolerance_ns < 0:
+        raise ConfigError(f"tolerance_ns is {tolerance_ns}", mend="give nanoseconds from 0 up")
+    numbers: dict[Hashable, int] = {}
+    left, right = _story(golden, numbers), _story(run, numbers)
+    exchanged = _stands_left(right.side, left.side)
+    if exchanged:
+        left, right = right, left
+    pairing = pair(left.side, right.side, ORDERS[order])
+    matched, divergences = find(
+        left, right, pairing, tolerance_ns=tolerance_ns, explain_max=explain
+    )
+    connections = {event.connection for story in (left, right) for event in story.side.events}
+    diff = Diff(
+        order=order,
+        golden_count=len(left.side.events),
+        run_count=len(right.side.events),
+        matched=matched,
+        connections=tuple(sorted(connections)),
+        divergences=in_golden_order(divergences),
+    )
+    return diff.mirrored() if exchanged else diff
+
+
+def _story(session: Deliveries, numbers: dict[Hashable, int]) -> Story:
+    delivered = session.delivered()
+    side = Side(delivered, intern(numbers, map(key, delivered)))
+    lost = (event for event in session.events if event.outcome is not Fate.DELIVERED)
+    return Story(side, {event.key: event for event in lost})
+
+
+def _stands_left(one: Side, other: Side) -> bool:
+    """Whether ``one`` is the side to begin with: the shorter, or lower where they first differ."""
+    if len(one.ids) != len(other.ids):
+        return len(one.ids) < len(other.ids)
+    start = common_prefix(one.ids, other.ids)
+    if start == len(one.ids):
+        return False
+    return rank(key(one.events[start])) < rank(key(other.events[start]))

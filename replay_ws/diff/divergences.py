@@ -1,0 +1,178 @@
+"""From a pairing to divergences: what is said of each event that has no equal in its place."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from replay_ws.diff.keys import has_secret, secrets
+from replay_ws.diff.model import Category, Detail, Divergence
+from replay_ws.diff.pairing import Move, Pair, Pairing, Side
+from replay_ws.diff.payload import excerpt, explain, note
+from replay_ws.events.model import Event
+
+
+class Story(NamedTuple):
+    """One session: what it delivered, and by ``Event.key`` the intents that it did not."""
+
+    side: Side
+    undelivered: Mapping[tuple[str, int, str, int], Event]
+
+    def number_at(self, time_ns: int) -> int:
+        """The last event that was delivered by then; -1 before the first."""
+        return bisect_right(self.side.events, time_ns, key=lambda event: event.time_ns) - 1
+
+    def why_not(self, event: Event) -> str:
+        """Why this session did not deliver an event of the other; empty when it does not know."""
+        if intent := self.undelivered.get(event.key):
+            return intent.outcome.label
+        return "duplicate" if event.copy else ""
+
+
+def find(
+    left: Story, right: Story, pairing: Pairing, *, tolerance_ns: int, explain_max: int
+) -> tuple[int, list[Divergence]]:
+    """How many events match, and every divergence, with the left session as the golden."""
+    finder = _Finder(left, right)
+    same, conflicts = finder.agree_on_secrets(pairing.same)
+    divergences = [
+        *finder.lacking(pairing.missing),
+        *(found.mirrored() for found in _Finder(right, left).lacking(pairing.extra)),
+        *map(finder.moved, pairing.moved),
+        *finder.changed(pairing.changed, conflicts, explain_max),
+        *finder.mistimed(same, tolerance_ns),
+        *finder.fates(),
+    ]
+    return len(same), divergences
+
+
+class _Finder:
+    """What there is to say of two sessions, each category on its own."""
+
+    def __init__(self, left: Story, right: Story) -> None:
+        self.left = left
+        self.right = right
+
+    def _of_pair(
+        self,
+        category: Category,
+        pair: Pair,
+        *,
+        text: str = "",
+        why: str = "",
+        count: int = 1,
+        distance: int = 0,
+        details: tuple[Detail, ...] = (),
+    ) -> Divergence:
+        golden, run = pair
+        event = self.left.side.events[golden]
+        return Divergence(
+            category=category,
+            connection=event.connection,
+            direction=event.direction,
+            type=event.type,
+            golden=golden,
+            run=run,
+            golden_place=golden,
+            run_place=run,
+            golden_ns=event.time_ns,
+            run_ns=self.right.side.events[run].time_ns,
+            text=text,
+            why=why,
+            count=count,
+            distance=distance,
+            details=details,
+        )
+
+    def lacking(self, pairs: Iterable[Pair]) -> Iterator[Divergence]:
+        """Events that only the left session delivered, each with its place in the right one."""
+        for number, place in pairs:
+            event = self.left.side.events[number]
+            yield Divergence(
+                category=Category.MISSING,
+                connection=event.connection,
+                direction=event.direction,
+                type=event.type,
+                golden=number,
+                run=None,
+                golden_place=number,
+                run_place=place,
+                golden_ns=event.time_ns,
+                run_ns=None,
+                text=excerpt(event),
+                why=self.right.why_not(event),
+            )
+
+    def moved(self, move: Move) -> Divergence:
+        """A block that stands elsewhere in its lane."""
+        text = excerpt(self.left.side.events[move.left])
+        pair = (move.left, move.right)
+        return self._of_pair(
+            Category.MOVED, pair, text=text, count=move.length, distance=move.distance
+        )
+
+    def changed(
+        self, pairs: list[Pair], conflicts: list[Pair], explain_max: int
+    ) -> Iterator[Divergence]:
+        """Pairs with other payloads, and those that are equal but for which secret they hold."""
+        other_secret = set(conflicts)
+        for rank, pair in enumerate(sorted(pairs + conflicts)):
+            golden, run = self.left.side.events[pair[0]], self.right.side.events[pair[1]]
+            why = "another secret" if pair in other_secret else ""
+            if golden.corrupt is not run.corrupt:
+                why = "corrupted"
+            details = explain(golden, run) if rank < explain_max else note(golden, run)
+            yield self._of_pair(Category.CHANGED, pair, why=why, details=details)
+
+    def mistimed(self, pairs: Iterable[Pair], tolerance_ns: int) -> Iterator[Divergence]:
+        """Equal pairs, of which one was delivered later than the other."""
+        left, right = self.left.side.events, self.right.side.events
+        for pair in pairs:
+            golden, run = left[pair[0]], right[pair[1]]
+            drift_ns = run.time_ns - golden.time_ns
+            if abs(drift_ns) > tolerance_ns:
+                category = Category.LATE if drift_ns > 0 else Category.EARLY
+                text = "" if golden.type else excerpt(golden)
+                yield self._of_pair(category, pair, text=text)
+
+    def fates(self) -> Iterator[Divergence]:
+        """Intents of both sessions that neither delivered, for different reasons."""
+        for key in sorted(self.left.undelivered.keys() & self.right.undelivered.keys()):
+            golden, run = self.left.undelivered[key], self.right.undelivered[key]
+            if golden.outcome is run.outcome:
+                continue
+            yield Divergence(
+                category=Category.FATE,
+                connection=golden.connection,
+                direction=golden.direction,
+                type=golden.type,
+                golden=None,
+                run=None,
+                golden_place=self.left.number_at(golden.sent_ns),
+                run_place=self.right.number_at(run.sent_ns),
+                golden_ns=golden.time_ns,
+                run_ns=run.time_ns,
+                text=f"[{golden.index}]",
+                details=(Detail("outcome", golden.outcome.label, run.outcome.label),),
+            )
+
+    def agree_on_secrets(self, pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
+        """The pairs whose secrets answer each other one to one, and those that contradict.
+
+        The first use of a secret decides which one answers it.
+        """
+        left, right = self.left.side.events, self.right.side.events
+        ours: dict[str, str] = {}
+        theirs: dict[str, str] = {}
+        conflicts: list[Pair] = []
+        for pair in sorted(pair for pair in pairs if has_secret(left[pair[0]].body)):
+            for own, other in secrets(left[pair[0]], right[pair[1]]):
+                if ours.get(own, other) != other or theirs.get(other, own) != own:
+                    conflicts.append(pair)
+                    break
+                ours[own], theirs[other] = other, own
+        if not conflicts:
+            return pairs, conflicts
+        contradicting = set(conflicts)
+        return [pair for pair in pairs if pair not in contradicting], conflicts

@@ -1,0 +1,244 @@
+"""The values of a comparison: what it reads, a divergence, a diff.
+
+Every value here has a mirror image: the same comparison with the sides exchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Protocol
+
+from replay_ws.clock import show
+from replay_ws.diff.show import clean
+from replay_ws.events.log import Direction
+from replay_ws.events.model import Event
+
+
+class Deliveries(Protocol):
+    """What ``compare`` reads of a session."""
+
+    def delivered(self) -> Sequence[Event]:
+        """What receivers saw, in the order in which they saw it."""
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """Every message as it was sent, with its outcome, in sending order."""
+
+
+class Category(StrEnum):
+    """In which way two sessions differ in one place."""
+
+    MISSING = "missing"  # the golden delivered it, the run did not
+    EXTRA = "extra"  # the run delivered it, the golden did not
+    MOVED = "moved"  # the same events, past others of their lane
+    CHANGED = "changed"  # same lane, type and place; another payload
+    LATE = "late"  # the same event, delivered later than in the golden
+    EARLY = "early"
+    FATE = "fate"  # sent in both, delivered in neither, for different reasons
+
+    def mirrored(self) -> Category:
+        """What it is called when the sides are exchanged."""
+        return _MIRROR.get(self, self)
+
+
+_MIRROR = {
+    Category.MISSING: Category.EXTRA,
+    Category.EXTRA: Category.MISSING,
+    Category.LATE: Category.EARLY,
+    Category.EARLY: Category.LATE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One difference within a pair of payloads: where (a JSON path), and both values as shown.
+
+    A side that has nothing there is None; with neither it is a remark.
+    """
+
+    path: str
+    golden: str | None = None
+    run: str | None = None
+
+    def mirrored(self) -> Detail:
+        """The same with the sides exchanged."""
+        return Detail(self.path, self.run, self.golden)
+
+    def __str__(self) -> str:
+        if self.golden is None and self.run is None:
+            return self.path
+        golden, run = ("nothing" if side is None else side for side in (self.golden, self.run))
+        return f"{self.path}: {golden} -> {run}"
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """One difference between two sessions.
+
+    ``golden`` and ``run`` number the event among what each side delivered, from 0; None where a
+    side did not deliver it. ``golden_place`` and ``run_place`` are the same number, or else that of
+    the last event before the place where it would stand (-1 at the start).
+    ``text`` shows an event that one side lacks; ``why`` is the fate of its intent there.
+    A moved block is ``count`` events; ``distance`` is how many others they moved past (negative
+    where they come earlier).
+    """
+
+    category: Category
+    connection: str
+    direction: Direction
+    type: str
+    golden: int | None
+    run: int | None
+    golden_place: int
+    run_place: int
+    golden_ns: int | None
+    run_ns: int | None
+    text: str = ""
+    why: str = ""
+    count: int = 1
+    distance: int = 0
+    details: tuple[Detail, ...] = ()
+
+    def mirrored(self) -> Divergence:
+        """The same with the sides exchanged."""
+        return replace(
+            self,
+            category=self.category.mirrored(),
+            golden=self.run,
+            run=self.golden,
+            golden_place=self.run_place,
+            run_place=self.golden_place,
+            golden_ns=self.run_ns,
+            run_ns=self.golden_ns,
+            distance=-self.distance,
+            details=tuple(detail.mirrored() for detail in self.details),
+        )
+
+    def line(self, *, name_connection: bool = False) -> str:
+        """One line for a reader: ``missing #2 < 'token b': lost (loss)``.
+
+        The number is the golden's, for an extra event the run's.
+        """
+        number = self.run if self.golden is None else self.golden
+        words = [
+            self.category.value,
+            *([f"#{number}"] if number is not None else []),
+            *([clean(self.connection)] if name_connection else []),
+            self.direction.sign,
+            *filter(None, [clean(self.type), self.text]),
+        ]
+        facts = "; ".join(self._facts())
+        return f"{' '.join(words)}: {facts}" if facts else " ".join(words)
+
+    def _facts(self) -> list[str]:
+        facts = [self.why] if self.why else []
+        match self.category:
+            case Category.MOVED:
+                if self.count > 1:
+                    facts.append(f"{self.count} events")
+                facts.append(f"{abs(self.distance)} {'earlier' if self.distance < 0 else 'later'}")
+            case Category.LATE | Category.EARLY:
+                assert self.golden_ns is not None
+                assert self.run_ns is not None
+                facts.append(f"by {show(abs(self.run_ns - self.golden_ns))}")
+            case _:
+                facts.extend(map(str, self.details))
+        return facts
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain data for JSON."""
+        return {
+            "category": self.category.value,
+            "connection": self.connection,
+            "direction": self.direction.name.lower(),
+            "type": self.type,
+            "golden": self.golden,
+            "run": self.run,
+            "golden_ns": self.golden_ns,
+            "run_ns": self.run_ns,
+            "text": self.text,
+            "why": self.why,
+            "count": self.count,
+            "distance": self.distance,
+            "details": [
+                {"path": detail.path, "golden": detail.golden, "run": detail.run}
+                for detail in self.details
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """All differences between a golden session and a run, in golden order.
+
+    Every delivered event is counted once: ``matched``, moved, changed and missing ones make up
+    ``golden_count``; with extra in the place of missing they make up ``run_count``. Late
+    and early events are among the matched ones.
+    """
+
+    order: str
+    golden_count: int
+    run_count: int
+    matched: int
+    connections: tuple[str, ...]
+    divergences: tuple[Divergence, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs; timing counts, within the tolerance that was asked for."""
+        return not self.divergences
+
+    @property
+    def first(self) -> Divergence | None:
+        """The first divergence."""
+        return self.divergences[0] if self.divergences else None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Events per category, all categories in a fixed order."""
+        counts = {category.value: 0 for category in Category}
+        for divergence in self.divergences:
+            counts[divergence.category.value] += divergence.count
+        return counts
+
+    def mirrored(self) -> Diff:
+        """The diff with the sides exchanged."""
+        exchanged = [divergence.mirrored() for divergence in self.divergences]
+        return replace(
+            self,
+            golden_count=self.run_count,
+            run_count=self.golden_count,
+            divergences=in_golden_order(exchanged),
+        )
+
+    def lines(self) -> list[str]:
+        """One line per divergence; with several connections each names its own."""
+        several = len(self.connections) > 1
+        return [divergence.line(name_connection=several) for divergence in self.divergences]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain data for JSON."""
+        return {
+            "same": self.same,
+            "order": self.order,
+            "golden_count": self.golden_count,
+            "run_count": self.run_count,
+            "matched": self.matched,
+            "counts": self.counts,
+            "divergences": [divergence.to_dict() for divergence in self.divergences],
+        }
+
+
+def in_golden_order(divergences: Iterable[Divergence]) -> tuple[Divergence, ...]:
+    """``divergences`` sorted by where the golden has, or would have, their events.
+
+    Equal ones (intents of one moment) keep their order, also when a diff is mirrored twice.
+    """
+    return tuple(sorted(divergences, key=_golden_order))
+
+
+def _golden_order(found: Divergence) -> tuple[object, ...]:
+    places = (found.golden_place, found.golden is None, found.run_place, found.run is None)
+    return (*places, found.category.value, found.connection, found.direction, found.type)
