@@ -133,13 +133,16 @@ def parse_header(head: bytes, where: str) -> tuple[Header, int]:
 # --- the end of the file ---------------------------------------------------------------------
 
 
-def parse_footer(block: bytes, where: str) -> Footer:
-    """The footer in the last 18 bytes; its checksum is not checked yet."""
+def parse_footer(block: bytes, where: str, size: int) -> Footer:
+    """The footer in the last 18 of ``size`` bytes; its checksum is not checked yet."""
     footer = Footer.parse(block)
     if footer is None:
         raise DamagedError(
             "the recording was not finished, or the file is cut: no footer", where=where
         )
+    if footer.index_offset > size - BLOCK_SIZE:
+        what = "the footer is damaged: the index would be behind it"
+        raise DamagedError(what, where=where, offset=size - BLOCK_SIZE)
     return footer
 
 

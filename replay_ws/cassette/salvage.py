@@ -1,0 +1,289 @@
+"""What is whole in a cassette that is damaged, cut or unfinished. Bytes in, a log and a report out.
+
+Spans whose checksum holds are found in one of two ways:
+
+- The index is intact: it says where every span is.
+- It is not: spans are followed from the start, one behind the other. Where none begins, records
+  are followed instead. If they end with the file, it was merely cut. If they end with something
+  that is no record, there is damage, and the next bytes that look like a checkpoint are where
+  reading goes on.
+
+A row is *verified* if an unbroken chain from the start, or the intact index, leads to its span. A
+span found behind damage is whole, but it may lie inside a frame (a session can carry cassettes as
+payloads), so its rows are *unverified*; and so are whole records that no checkpoint follows.
+Damaged spans are left out: which of their rows is wrong cannot be known.
+
+Rows behind a gap may refer to names that were defined inside it. They get placeholders
+(``kind-7``, ``connection-3``), and a mark in the log says how many bytes are missing there.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from itertools import compress
+from typing import Any, NamedTuple
+
+from replay_ws.cassette.format import (
+    BLOCK_SIZE,
+    MAGIC_SIZE,
+    RECORD_FIELDS,
+    VERSION_MINOR,
+)
+from replay_ws.cassette.parsing import (
+    HEADER_BYTES_MAX,
+    MALFORMED,
+    UNBOUND_OPS,
+    Columns,
+    append_columns,
+    check_span,
+    columns_of,
+    parse_header,
+    parse_version,
+    unpack_columns,
+)
+from replay_ws.cassette.reader import Cassette
+from replay_ws.cassette.search import Checkpoints, Found, Walk, walk_records
+from replay_ws.cassette.shapes import SHAPES, fits
+from replay_ws.errors import CassetteError
+from replay_ws.events.encoding import decode
+from replay_ws.events.log import Channel, Connection, Header, Log, Op
+
+DEFINITION_SIZE_MIN = 9
+"""Bytes of the smallest record that defines a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of bytes that was read: rows ``first_row ..`` of the salvaged log."""
+
+    offset: int
+    size: int
+    first_row: int
+    row_count: int
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A run of bytes that was left out, and the row of the salvaged log that it stands before."""
+
+    offset: int
+    size: int
+    before_row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Salvage:
+    """What is whole: the rows, where they were found, and what is missing."""
+
+    log: Log
+    pieces: tuple[Piece, ...]
+    gaps: tuple[Gap, ...]
+    finished: bool
+    """Whether footer and index are intact."""
+    header_verified: bool
+    placeholders: tuple[str, ...]
+    """Names that had to be made up."""
+
+    @property
+    def verified(self) -> int:
+        """Rows that a checksum vouches for."""
+        return sum(piece.row_count for piece in self.pieces if piece.verified)
+
+    @property
+    def unverified(self) -> int:
+        """Rows that are whole, with nothing to vouch for them."""
+        return sum(piece.row_count for piece in self.pieces if not piece.verified)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is missing and everything is verified."""
+        return self.finished and not self.gaps and not self.unverified
+
+    def is_verified(self, row: int) -> bool:
+        """Whether a checksum vouches for ``row`` of the log."""
+        return any(
+            piece.verified and piece.first_row <= row < piece.first_row + piece.row_count
+            for piece in self.pieces
+        )
+
+
+def salvage_bytes(data: bytes, where: str) -> Salvage:
+    """What is whole in ``data``; raises CassetteError if it is no cassette at all."""
+    return _Salvager(data, where).run()
+
+
+class _Salvager:
+    """Reads what is whole, in order; up to the byte ``_at`` the file is accounted for."""
+
+    def __init__(self, data: bytes, where: str) -> None:
+        self._data = data
+        self._minor = parse_version(data[: MAGIC_SIZE * 2], where)[1]
+        self._header_verified = False
+        try:
+            header, self._records_offset = parse_header(data[:HEADER_BYTES_MAX], where)
+        except CassetteError:
+            header, self._records_offset = Header(), 0
+        try:
+            self._cassette: Cassette | None = Cassette.open(io.BytesIO(data), where)
+        except CassetteError:
+            self._cassette = None
+        self._log = Log(header)
+        self._at = 0
+        self._lost_bytes = 0
+        self._unmarked_bytes = 0  # lost since the last row
+        self._pieces: list[Piece] = []
+        self._gaps: list[Gap] = []
+        self._placeholders: list[str] = []
+
+    def run(self) -> Salvage:
+        if self._cassette is not None:
+            self._follow_index(self._cassette)
+        else:
+            self._follow_chain()
+        return Salvage(
+            log=self._log,
+            pieces=tuple(self._pieces),
+            gaps=tuple(self._gaps),
+            finished=self._cassette is not None,
+            header_verified=self._header_verified,
+            placeholders=tuple(self._placeholders),
+        )
+
+    def _follow_index(self, cassette: Cassette) -> None:
+        for entry in cassette.index:
+            packed = memoryview(self._data)[self._at : entry.offset]
+            block = self._data[entry.offset : entry.offset + BLOCK_SIZE]
+            try:
+                checkpoint = check_span(packed, block, cassette.where, len(self._log), self._at)
+            except CassetteError:
+                checkpoint = None
+            found = Found(entry.offset, checkpoint) if checkpoint else None
+            if not self._read_span(found, verified=True):
+                self._skip_to(entry.offset + BLOCK_SIZE)
+
+    def _follow_chain(self) -> None:
+        checkpoints = Checkpoints(self._data)
+        unbroken = True
+        time_ns = 0
+        while self._at < len(self._data):
+            if self._read_span(checkpoints.vouching_from(self._at), verified=unbroken):
+                continue
+            walk = walk_records(self._data, self._at or self._records_offset)
+            if self._read_span(checkpoints.vouching_at(self._at, walk.end), verified=unbroken):
+                continue
+            found = None if walk.cut else checkpoints.behind(walk.end)
+            if found is None:
+                self._read_loose(walk, time_ns)
+                self._skip_to(len(self._data))
+                return
+            unbroken = False
+            self._skip_to(found.end)
+            time_ns = max(time_ns, found.checkpoint.time_ns)
+
+    def _skip_to(self, offset: int) -> None:
+        if offset > self._at:
+            self._gaps.append(Gap(self._at, offset - self._at, len(self._log)))
+            self._lost_bytes += offset - self._at
+            self._unmarked_bytes += offset - self._at
+            self._at = offset
+
+    def _read_span(self, found: Found | None, *, verified: bool) -> bool:
+        """Read the records from ``_at`` to a checkpoint that vouches for them, if there is one."""
+        if found is None:
+            return False
+        start = self._at or self._records_offset
+        try:
+            packed = memoryview(self._data)[start : found.offset]
+            columns = unpack_columns(packed, self._minor)
+            # The checkpoint's own time, so that a damaged span before this one shifts nothing.
+            start_ns = found.checkpoint.time_ns - sum(columns.deltas)
+            self._append(columns, start_ns)
+        except MALFORMED:
+            return False
+        self._header_verified |= self._at == 0
+        self._account_for(found.end, len(columns.ops), verified=verified)
+        return True
+
+    def _read_loose(self, walk: Walk, time_ns: int) -> None:
+        """Read records that no checkpoint follows, up to the first that is wrong."""
+        time_ns = max(time_ns, self._log.end_ns)
+        count, end = 0, self._at
+        for record, record_end in walk.records:
+            try:
+                fields = record[:RECORD_FIELDS] if self._minor > VERSION_MINOR else record
+                self._append(columns_of([fields], self._minor), time_ns)
+            except MALFORMED:
+                break
+            time_ns, end, count = self._log.end_ns, record_end, count + 1
+        if count:
+            self._account_for(end, count, verified=False)
+
+    def _account_for(self, end: int, row_count: int, *, verified: bool) -> None:
+        first = len(self._log) - row_count
+        self._pieces.append(Piece(self._at, end - self._at, first, row_count, verified))
+        self._at = end
+
+    def _append(self, columns: Columns, start_ns: int) -> None:
+        """Add rows, and before them what a gap took; raises one of MALFORMED."""
+        if start_ns < self._log.end_ns:
+            raise ValueError("time goes back")
+        if self._lost_bytes:
+            self._stand_in(columns, start_ns)
+        append_columns(self._log, columns, start_ns)
+
+    def _stand_in(self, columns: Columns, time_ns: int) -> None:
+        """Say what is missing, and define names that ``columns`` take for granted."""
+        log, needed = self._log, _names_needed(columns)
+        known = len(log.kinds) + len(log.connections) + len(log.channels)
+        if (sum(needed) - known) * DEFINITION_SIZE_MIN > self._lost_bytes:
+            raise ValueError("more names than the gaps can have defined")
+        if self._unmarked_bytes:
+            log.note(Op.MARK, 0, time_ns, {"mark": "skipped", "bytes": self._unmarked_bytes})
+            self._unmarked_bytes = 0
+        while len(log.channels) < needed.channels:
+            log.add_channel(Channel(self._placeholder("channel", len(log.channels))), time_ns)
+        while len(log.connections) < needed.connections:
+            name = self._placeholder("connection", len(log.connections))
+            log.add_connection(Connection(name, "message", 0), time_ns)
+        while len(log.kinds) < needed.kinds:
+            log.kind(self._placeholder("kind", len(log.kinds)), time_ns)
+
+    def _placeholder(self, word: str, number: int) -> str:
+        name = f"{word}-{number}"
+        while name in self._log.kind_numbers:
+            name += "?"
+        self._placeholders.append(name)
+        return name
+
+
+class _Needed(NamedTuple):
+    """How many names must have been defined before some rows."""
+
+    kinds: int
+    connections: int
+    channels: int
+
+
+def _names_needed(columns: Columns) -> _Needed:
+    """Names are numbered in order, so a definition tells how many came before it."""
+    kinds = max(columns.kinds, default=0) + 1
+    bound = columns.ops.translate(None, UNBOUND_OPS)
+    connections = (max(columns.lanes) >> 1) + 1 if bound else 0
+    channels = min(connections, 1)
+    for body in compress(columns.bodies, map(Op.CONNECTION.__eq__, columns.ops)):
+        channels = max(channels, _channel_of(body))
+    if (row := columns.ops.find(Op.KIND)) >= 0:
+        kinds = columns.kinds[row]
+    if (row := columns.ops.find(Op.CONNECTION)) >= 0:
+        connections = columns.indexes[row]
+    if (row := columns.ops.find(Op.CHANNEL)) >= 0:
+        channels = columns.indexes[row]
+    return _Needed(kinds, connections, channels)
+
+
+def _channel_of(body: str | bytes) -> int:
+    """How many channels a connection with this body takes for granted."""
+    value: Any = decode(body) if isinstance(body, bytes) else None
+    return int(value[2]) + 1 if fits(value, SHAPES[Op.CONNECTION]) else 0

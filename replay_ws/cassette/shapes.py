@@ -1,0 +1,50 @@
+"""What the body of each kind of row looks like once it is decoded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from replay_ws.events.encoding import EncodingError, decode
+from replay_ws.events.log import STRUCTURED, Op
+
+# A type; a list of them for an array with at least these items; a dict for a map with these keys.
+Shape = Any
+SHAPES: dict[Op, Shape] = {
+    Op.OBJECT: object,
+    Op.INVALID: str,
+    Op.CLOSE: [int, str],
+    Op.HANDSHAKE: {},
+    Op.ACCEPTED: {},
+    Op.REFUSED: {},
+    Op.DROPPED: object,
+    Op.MARK: object,
+    Op.CHANNEL: [str, {}],
+    Op.CONNECTION: [str, str, int],
+    Op.KIND: str,
+    Op.CONTROL: {"do": str},
+    Op.DECISION: [str, int, int],
+    Op.END: {"status": str},
+}
+assert SHAPES.keys() == STRUCTURED
+
+
+def fits(value: Any, shape: Shape) -> bool:
+    """Whether decoded plain data has this shape."""
+    if isinstance(shape, list):
+        whole = isinstance(value, list) and len(value) >= len(shape)
+        return whole and all(map(fits, value, shape))
+    if isinstance(shape, dict):
+        whole = isinstance(value, dict) and value.keys() >= shape.keys()
+        return whole and all(fits(value[key], shape[key]) for key in shape)
+    return isinstance(value, shape) and not (shape is int and isinstance(value, bool))
+
+
+def misfit(op: int, body: str | bytes) -> str:
+    """Why ``body`` is not what a row of ``op`` holds, or ``""``."""
+    if op not in STRUCTURED or isinstance(body, str):
+        return ""
+    try:
+        value = decode(body)
+    except EncodingError as error:
+        return error.what
+    return "" if fits(value, SHAPES[Op(op)]) else f"{value!r:.60} is no {Op(op).name}"

@@ -1,0 +1,199 @@
+"""Writing a cassette: whole or not at all.
+
+The bytes go to ``name.rws.partial``, which is created exclusively and so also claims the name for
+one writer; only a complete file takes the name itself. Whatever stood there before is untouched
+until then. A recording that was cut off leaves its ``.partial``, which ``replay-ws recover`` reads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from replay_ws.cassette.format import Buffer, SpanPacker, pack_log
+from replay_ws.errors import CassetteError
+from replay_ws.events.log import Log
+
+PARTIAL = ".partial"
+"""What a cassette's name ends with while it is being written."""
+
+FLUSH_INTERVAL_S = 0.02
+"""Host time between two flushes of a recording; with a busy host it stays below 50 ms."""
+
+
+def save(
+    log: Log,
+    path: str | PathLike[str],
+    *,
+    volatile: Mapping[str, Any] | None = None,
+    durable: bool = False,
+    suffix: str = PARTIAL,
+) -> None:
+    """Write ``log`` to ``path``; raises CassetteError and leaves nothing behind if it cannot.
+
+    ``volatile`` holds facts outside the digest. ``durable`` waits until the file is on the disk.
+    ``suffix`` names the file that is written meanwhile.
+    """
+    file = PartialFile(path, suffix)
+    try:
+        pack_log(log, file.write, volatile)
+        file.commit(durable=durable)
+    except BaseException:
+        file.discard()
+        raise
+
+
+class PartialFile:
+    """A file that takes its name when it is complete. Every method raises CassetteError."""
+
+    def __init__(self, path: str | PathLike[str], suffix: str = PARTIAL) -> None:
+        self._where = str(path)
+        self._target = Path(path).resolve()  # a link stays one
+        self.path = self._target.with_name(self._target.name + suffix)
+        try:
+            if self._target.exists() and not self._target.is_file():
+                kind = "a directory" if self._target.is_dir() else "not a regular file"
+                raise self._error(f"this is {kind}", "name a file that ends with .rws")
+            self._file = self.path.open("xb", buffering=0)
+        except (OSError, ValueError) as error:
+            raise self._refusal(error) from error
+
+    def write(self, data: Buffer) -> None:
+        """Append ``data``; a reader of the file sees it at once."""
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            raise self._refusal(error) from error
+
+    def commit(self, *, durable: bool = False) -> None:
+        """Give the file its name."""
+        try:
+            if durable:
+                os.fsync(self._file.fileno())
+            self._file.close()
+            self.path.replace(self._target)
+            if durable:
+                _sync_folder(self._target.parent)
+        except OSError as error:
+            raise self._refusal(error) from error
+
+    def close(self) -> None:
+        """Leave the file aside under its partial name."""
+        self._file.close()
+
+    def discard(self) -> None:
+        """Take the file away."""
+        self._file.close()
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+
+    def _error(self, what: str, mend: str) -> CassetteError:
+        return CassetteError(what, where=self._where, mend=mend)
+
+    def _refusal(self, error: OSError | ValueError) -> CassetteError:
+        if isinstance(error, FileExistsError):
+            what = f"{self.path.name} is there: another recording is running, or one was cut off"
+            mend = f"wait for it; or replay-ws recover {self.path}, then delete it"
+        elif isinstance(error, (FileNotFoundError, NotADirectoryError)):
+            what = f"there is no folder {self._target.parent}"
+            mend = f"mkdir -p {self._target.parent}"
+        else:
+            what = f"the cassette cannot be written: {getattr(error, 'strerror', None) or error}"
+            mend = f"check the rights of {self._target.parent}, or write elsewhere"
+            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                mend = "free some space"
+        return self._error(what, mend)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+class StreamingWriter:
+    """Writes the rows of a live log to ``path`` while they appear.
+
+    A thread of its own packs and flushes them every ``FLUSH_INTERVAL_S`` of host time, so that a
+    process that is killed loses only what was younger. The thread only reads: a row of the log is
+    whole as soon as ``len(log)`` counts it. End with ``close`` or ``abandon``.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        path: str | PathLike[str],
+        *,
+        volatile: Mapping[str, Any] | None = None,
+        durable: bool = False,
+    ) -> None:
+        self._log = log
+        self._volatile = volatile
+        self._durable = durable
+        self._file = PartialFile(path)
+        self._packer = SpanPacker(self._file.write)
+        self._failure: Exception | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(
+            target=self._keep_up, name="replay_ws recording", daemon=True
+        )
+        try:
+            self._packer.start(log.header)
+            self._thread.start()
+        except BaseException:
+            self._file.discard()
+            raise
+
+    @property
+    def partial_path(self) -> Path:
+        """Where the recording is until it is closed."""
+        return self._file.path
+
+    def _keep_up(self) -> None:
+        try:
+            while not self._ended.wait(FLUSH_INTERVAL_S):
+                self._catch_up()
+        except Exception as error:  # it belongs to the thread that closes
+            self._failure = error
+
+    def _catch_up(self) -> None:
+        self._packer.rows(self._log)
+        self._packer.flush()
+
+    def close(self) -> None:
+        """Finish the cassette and give it its name.
+
+        Raises CassetteError if a row could not be written; the ``.partial`` stays then.
+        """
+        self._end(finish=True)
+
+    def abandon(self) -> Path:
+        """Leave what was recorded under its partial name, which is returned."""
+        self._end(finish=False)
+        return self._file.path
+
+    def _end(self, *, finish: bool) -> None:
+        if self._ended.is_set():
+            return
+        self._ended.set()
+        self._thread.join()
+        try:
+            if self._failure is not None:
+                raise self._failure
+            self._catch_up()
+            if finish:
+                self._packer.finish(self._volatile)
+                self._file.commit(durable=self._durable)
+        finally:
+            self._file.close()
