@@ -1,0 +1,1 @@
+"""Sessions from elsewhere: importers, and the exporter that is their other direction."""
