@@ -1,0 +1,20 @@
+"""Whether a session keeps the rules of its protocol: profiles as data, and the checker."""
+
+from replay_ws.compliance.checker import check, required_events, required_share
+from replay_ws.compliance.loading import load_profile, parse_profile, profile_names
+from replay_ws.compliance.profile import Profile
+from replay_ws.compliance.report import Check, Finding, Report, Severity
+
+__all__ = [
+    "Check",
+    "Finding",
+    "Profile",
+    "Report",
+    "Severity",
+    "check",
+    "load_profile",
+    "parse_profile",
+    "profile_names",
+    "required_events",
+    "required_share",
+]

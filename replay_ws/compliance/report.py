@@ -1,0 +1,178 @@
+"""What a check finds: findings, the checks that they cost, and the score."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from replay_ws.clock import show
+
+NAME_MAX = 60
+"""Characters that a message shows of a name."""
+
+
+def quoted(name: str) -> str:
+    """``name`` from a payload as a message shows it: short, and nothing a terminal would act on."""
+    return json.dumps(name if len(name) <= NAME_MAX else f"{name[:NAME_MAX]}...")
+
+
+class Rule(StrEnum):
+    """What a profile can ask."""
+
+    REQUIRED = "required"
+    FIRST = "first"
+    ORDER = "order"
+    PAIRS = "pairs"
+    AT_MOST_ONCE = "at_most_once"
+    TERMINAL = "terminal"
+    AFTER_TERMINAL = "after_terminal"
+    FORMAT = "format"
+    FIELDS = "fields"
+    KNOWN = "known"
+
+
+class Severity(StrEnum):
+    """Whether a broken rule fails the session, or only costs score."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One broken rule, and the event that shows it.
+
+    ``number`` counts the events that were checked, from 0; it and ``time_ns`` are None where the
+    fault is that something never came. ``run`` is the run's own name for itself.
+    """
+
+    rule: Rule
+    severity: Severity
+    message: str
+    connection: str = ""
+    run: str = ""
+    number: int | None = None
+    time_ns: int | None = None
+
+    def __str__(self) -> str:
+        where = [
+            f"#{self.number}" if self.number is not None else "",
+            quoted(self.connection)[1:-1],
+            f"run {quoted(self.run)}" if self.run else "",
+            f"at {show(self.time_ns)}" if self.time_ns is not None else "",
+        ]
+        place = ", ".join(filter(None, where))
+        head = f"{self.severity.value} {self.rule.value}"
+        return f"{head} ({place}): {self.message}" if place else f"{head}: {self.message}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain data for JSON."""
+        return {
+            "rule": self.rule.value,
+            "severity": self.severity.value,
+            "message": self.message,
+            "connection": self.connection,
+            "run": self.run,
+            "number": self.number,
+            "time_ns": self.time_ns,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was asked, how often, and how often it was so."""
+
+    rule: Rule
+    subject: str
+    ok: int
+    total: int
+    weight: int = 1
+
+    @property
+    def share(self) -> float:
+        """0.0 to 1.0."""
+        return self.ok / self.total
+
+
+def score(checks: tuple[Check, ...]) -> float:
+    """Weighted mean of the shares; 0.0 where nothing could be checked.
+
+    A check counts, not an event, so that a thousand good tokens do not hide one lost tool call.
+    """
+    weight = sum(check.weight for check in checks)
+    return sum(check.weight * check.share for check in checks) / weight if weight else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How well a session keeps the rules of a profile.
+
+    ``required`` tells which required types came at all, on whichever connection. Each check adds
+    up all runs of all connections, so a run with a fault costs its part of that check;
+    ``by_connection`` is the score that each connection has by itself.
+    """
+
+    profile: str
+    checks: tuple[Check, ...]
+    required: Mapping[str, bool]
+    findings: tuple[Finding, ...]
+    by_connection: Mapping[str, float]
+
+    @property
+    def score(self) -> float:
+        """0.0 to 1.0: the share of the checks that hold."""
+        return score(self.checks)
+
+    @property
+    def required_share(self) -> float:
+        """Which part of the required types came; nothing else counts here."""
+        return share(self.required)
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error; warnings cost score only."""
+        return not any(finding.severity is Severity.ERROR for finding in self.findings)
+
+    def lines(self) -> list[str]:
+        """The verdict, then one line per finding."""
+        points = sum(check.weight * check.share for check in self.checks)
+        total = sum(check.weight for check in self.checks)
+        tally = Counter(finding.severity for finding in self.findings)
+        counts = ", ".join(
+            f"{tally[kind]} {kind.value}{'s' if tally[kind] > 1 else ''}"
+            for kind in Severity
+            if tally[kind]
+        )
+        head = f"{self.profile} {self.score:.3f}: {points:.2f} of {total} checks"
+        return [f"{head}; {counts or 'no findings'}", *map(str, self.findings)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain data for JSON."""
+        return {
+            "profile": self.profile,
+            "ok": self.ok,
+            "score": self.score,
+            "required_share": self.required_share,
+            "required": dict(self.required),
+            "by_connection": dict(self.by_connection),
+            "checks": [
+                {
+                    "rule": check.rule.value,
+                    "subject": check.subject,
+                    "ok": check.ok,
+                    "total": check.total,
+                    "weight": check.weight,
+                }
+                for check in self.checks
+            ],
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+
+
+def share(required: Mapping[str, bool]) -> float:
+    """Which part of ``required`` holds; 1.0 where nothing is required."""
+    return sum(required.values()) / len(required) if required else 1.0
