@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from replay_ws.api import load
+from replay_ws.cassette.salvage import Salvage
 from replay_ws.errors import CassetteError
+from replay_ws.report.condition import Condition
 from replay_ws.session import Session
 
 
@@ -26,3 +29,15 @@ def read_whole(path: Path) -> Reading:
         return Reading(load(path))
     except CassetteError as error:
         return Reading(load(path, partial=True), error.what)
+
+
+def condition_of(name: str, found: Salvage, problems: Sequence[str], digest: str = "") -> Condition:
+    """What was found in a cassette, as a report shows it."""
+    return Condition(
+        cassette=name,
+        problems=tuple(problems),
+        verified=found.verified,
+        unverified=found.unverified,
+        missing=sum(gap.size for gap in found.gaps),
+        digest=digest,
+    )

@@ -29,6 +29,14 @@ settings = click.option(
 
 force = click.option("--force", is_flag=True, help="Replace the output if it exists.")
 
+redact_keys = click.option(
+    "--redact-key",
+    "redact_keys",
+    multiple=True,
+    metavar="K",
+    help="A key whose value is a secret, besides the usual ones; may be repeated.",
+)
+
 limit = click.option(
     "--limit",
     type=click.IntRange(min=0),
@@ -38,10 +46,9 @@ limit = click.option(
 
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-Decorator = Callable[[Function], Function]
 
 
-def output(*, required: bool) -> Decorator[Function]:
+def output(*, required: bool) -> Callable[[Function], Function]:
     """``-o FILE``."""
     return click.option(
         "-o",
@@ -53,7 +60,7 @@ def output(*, required: bool) -> Decorator[Function]:
     )
 
 
-def cassette(name: str = "cassette") -> Decorator[Function]:
+def cassette(name: str = "cassette") -> Callable[[Function], Function]:
     """An argument that names a cassette."""
     return click.argument(name, type=click.Path(path_type=Path), metavar=name.upper())
 

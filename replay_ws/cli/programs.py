@@ -75,14 +75,16 @@ def _module_of_file(path: Path) -> ModuleType:
             mend="name a Python file and a function in it: path/to/file.py:function",
         )
     sys.path.insert(0, str(path.resolve().parent))
-    spec = spec_from_file_location(path.stem, path)
+    name = path.stem if path.stem not in sys.modules else f"program_{path.stem}"
+    spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ProgramError("this is no Python file", where=str(path), mend="name a *.py file")
     module = module_from_spec(spec)
-    sys.modules[path.stem] = module  # dataclasses and pickle look their own module up
+    sys.modules[name] = module  # dataclasses and pickle look their own module up
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
+        del sys.modules[name]
         raise _broken(str(path), error) from error
     return module
 

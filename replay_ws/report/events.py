@@ -7,10 +7,8 @@ event is inserted elsewhere, so that ``git diff`` shows exactly what changed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 from replay_ws.clock import NS_PER_S
@@ -19,6 +17,7 @@ from replay_ws.errors import ConfigError
 from replay_ws.events.encoding import EncodingError
 from replay_ws.events.log import MESSAGES, Direction, Log, Op
 from replay_ws.events.model import Event, Fate
+from replay_ws.events.plain import plain, to_json
 from replay_ws.faults.configuration import configuration
 from replay_ws.report.blocks import Block, Line, Tone, plural
 from replay_ws.session import Session
@@ -183,32 +182,13 @@ def payload_text(event: str, payload: Any) -> str:
 
 
 def _as_json(value: Any) -> str:
-    text = json.dumps(plain(value), ensure_ascii=False)
+    text = to_json(value)
     return text if text.isprintable() else "".join(map(_visible, text))
 
 
 def _visible(character: str) -> str:
     """What a terminal would act on, spelt out; everything else as it is."""
     return character if character.isprintable() else f"\\u{ord(character):04x}"
-
-
-def plain(value: Any) -> Any:
-    """``value`` with everything replaced that JSON has no form for; sets in a fixed order."""
-    match value:
-        case dict():
-            return {str(name): plain(item) for name, item in value.items()}
-        case list() | tuple():
-            return [plain(item) for item in value]
-        case set() | frozenset():
-            return sorted(map(plain, value), key=str)
-        case bytes():
-            return f"0x{value.hex()}"
-        case float() if not isfinite(value):
-            return str(value)
-        case None | bool() | int() | float() | str():
-            return value
-        case _:
-            return str(value)
 
 
 def event_dict(number: int, event: Event) -> dict[str, Any]:

@@ -147,16 +147,17 @@ def _connection_table(session: Session) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What ``record`` or ``import`` made: the cassette at ``name``."""
+    """A cassette that was made; ``verb`` says how."""
 
     name: str
     session: Session
+    verb: str = "recorded"
 
     def blocks(self) -> Iterator[Block]:
         session = self.session
         tone = Tone.BAD if session.end["status"] == "error" else Tone.GOOD
         count = plural(len(session.connections), "connection")
-        yield Line(f"recorded {self.name}: {count}, {end_text(session)}", tone)
+        yield Line(f"{self.verb} {self.name}: {count}, {end_text(session)}", tone)
         yield Line(f"  {ledger_text(session.ledger)}; {show(session.end_ns)} of virtual time")
         yield Line(f"  digest {session.digest}")
         yield Line(f"next: replay-ws replay {shlex.quote(self.name)} --mode packet_loss --seed 1")
@@ -219,3 +220,20 @@ class Replayed:
             **session_dict(self.session),
             "diff": self.diff.to_dict(),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Something that was done, in words, and the facts behind them."""
+
+    what: str
+    facts: dict[str, Any]
+    next: str = ""
+
+    def blocks(self) -> Iterator[Block]:
+        yield Line(self.what, Tone.GOOD)
+        if self.next:
+            yield Line(f"next: {self.next}")
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.facts

@@ -29,13 +29,7 @@ from replay_ws.session import Session
 @options.seed
 @options.settings
 @click.option("--profile", default="agent5", show_default=True, help="Protocol that it speaks.")
-@click.option(
-    "--redact-key",
-    "redact_keys",
-    multiple=True,
-    metavar="K",
-    help="A key whose value is a secret, besides the usual ones; may be repeated.",
-)
+@options.redact_keys
 @options.force
 @click.option("--traceback", "with_traceback", is_flag=True, help="Show where the program failed.")
 @options.as_json

@@ -1,0 +1,48 @@
+"""``replay-ws import``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from replay_ws.api import save
+from replay_ws.cassette.redaction import Redactor
+from replay_ws.cli import options
+from replay_ws.cli.console import SAME, show
+from replay_ws.recorder.importers import FORMATS, import_file
+from replay_ws.report.summaries import Recorded
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@options.output(required=True)
+@click.option(
+    "--format",
+    type=click.Choice(sorted(FORMATS)),
+    help="What FILE is; by default its suffix says so.",
+)
+@click.option("--profile", default="", help="Protocol that the recording speaks.")
+@options.redact_keys
+@options.force
+@options.as_json
+def command(
+    file: Path,
+    output: Path,
+    format: str | None,
+    profile: str,
+    redact_keys: Sequence[str],
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Make a cassette from a recording of another tool.
+
+    FILE is a HAR file as browsers and Playwright save it, or JSON lines: one event per line, the
+    lines of a wire tap, or what `replay-ws export` prints. Secrets are redacted on the way in.
+    """
+    options.refuse_to_replace(output, force=force)
+    session = import_file(file, format=format, profile=profile, redactor=Redactor(keys=redact_keys))
+    save(session, output)
+    show(Recorded(str(output), session, "imported"), as_json=as_json)
+    return SAME

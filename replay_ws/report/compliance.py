@@ -1,0 +1,49 @@
+"""A compliance report for a reader: the verdict, what it cost, the findings."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from replay_ws.compliance import Report
+from replay_ws.diff.show import clean
+from replay_ws.report.blocks import Block, Cell, Column, Line, Table, Tone, capped
+
+FINDINGS_MAX = 20
+CONNECTIONS_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Compliance:
+    """Whether the cassette ``name`` keeps the rules of a protocol."""
+
+    name: str
+    report: Report
+
+    def blocks(self) -> Iterator[Block]:
+        report = self.report
+        head, *findings = report.lines()
+        verdict = "compliant" if report.ok else "not compliant"
+        yield Line(f"{verdict}: {self.name}: {head}", Tone.GOOD if report.ok else Tone.BAD)
+        missing = [name for name, came in report.required.items() if not came]
+        came = f"{report.required_share:.0%} of the required types came"
+        yield Line(f"  {came}; missing: {', '.join(missing)}" if missing else f"  {came}")
+        yield from capped(findings, FINDINGS_MAX)
+        if len(report.by_connection) > 1:
+            yield Line()
+            yield self._connections()
+        if findings:
+            yield Line(f"next: {shlex.join(['replay-ws', 'cat', self.name, '--delivered'])}")
+
+    def _connections(self) -> Table:
+        worst = sorted(self.report.by_connection.items(), key=lambda item: item[1])
+        rows = [(Cell(clean(name)), Cell(f"{score:.3f}")) for name, score in worst]
+        columns = (Column("connection"), Column("score", is_number=True))
+        return Table(
+            columns, tuple(rows[:CONNECTIONS_MAX]), more=max(0, len(rows) - CONNECTIONS_MAX)
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"cassette": self.name, **self.report.to_dict()}
