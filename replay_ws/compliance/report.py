@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import fsum
 from typing import Any
 
 from replay_ws.clock import show
@@ -104,7 +105,12 @@ def score(checks: tuple[Check, ...]) -> float:
     A check counts, not an event, so that a thousand good tokens do not hide one lost tool call.
     """
     weight = sum(check.weight for check in checks)
-    return sum(check.weight * check.share for check in checks) / weight if weight else 0.0
+    return _points(checks) / weight if weight else 0.0
+
+
+def _points(checks: tuple[Check, ...]) -> float:
+    # Since Python 3.12 sum() adds floats in another way than before; fsum is exact on all.
+    return fsum(check.weight * check.share for check in checks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,6 @@ class Report:
 
     def lines(self) -> list[str]:
         """The verdict, then one line per finding."""
-        points = sum(check.weight * check.share for check in self.checks)
         total = sum(check.weight for check in self.checks)
         tally = Counter(finding.severity for finding in self.findings)
         counts = ", ".join(
@@ -147,7 +152,7 @@ class Report:
             for kind in Severity
             if tally[kind]
         )
-        head = f"{self.profile} {self.score:.3f}: {points:.2f} of {total} checks"
+        head = f"{self.profile} {self.score:.3f}: {_points(self.checks):.2f} of {total} checks"
         return [f"{head}; {counts or 'no findings'}", *map(str, self.findings)]
 
     def to_dict(self) -> dict[str, Any]:

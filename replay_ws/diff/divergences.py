@@ -12,6 +12,9 @@ from replay_ws.diff.pairing import Move, Pair, Pairing, Side
 from replay_ws.diff.payload import excerpt, explain, note
 from replay_ws.events.model import Event
 
+EXPLAINED_SIZE_MAX = 256 * 1024
+"""Bytes of changed payloads that are compared by path; what follows is compared as bytes."""
+
 
 class Story(NamedTuple):
     """One session: what it delivered, and by ``Event.key`` the intents that it did not."""
@@ -117,12 +120,15 @@ class _Finder:
     ) -> Iterator[Divergence]:
         """Pairs with other payloads, and those that are equal but for which secret they hold."""
         other_secret = set(conflicts)
+        size_left = EXPLAINED_SIZE_MAX
         for rank, pair in enumerate(sorted(pairs + conflicts)):
             golden, run = self.left.side.events[pair[0]], self.right.side.events[pair[1]]
             why = "another secret" if pair in other_secret else ""
             if golden.corrupt is not run.corrupt:
                 why = "corrupted"
-            details = explain(golden, run) if rank < explain_max else note(golden, run)
+            size_left -= len(golden.body) + len(run.body)
+            shown = rank < explain_max and size_left >= 0
+            details = explain(golden, run) if shown else note(golden, run)
             yield self._of_pair(Category.CHANGED, pair, why=why, details=details)
 
     def mistimed(self, pairs: Iterable[Pair], tolerance_ns: int) -> Iterator[Divergence]:

@@ -7,7 +7,6 @@ long lists by index.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from replay_ws.diff import show
@@ -19,8 +18,10 @@ from replay_ws.events.model import Event
 DETAILS_MAX = 8
 """Differences shown of one pair."""
 
-ALIGNED_SIZE_MAX = 2048
-"""Lists in payloads above so many bytes are compared by index: aligning them is quadratic."""
+ALIGNED_SIZE_MAX = 2 * 1024
+ALIGNED_ITEMS_MAX = 64
+"""In payloads above so many bytes, or with lists above so many items, lists are compared by index:
+aligning them is quadratic."""
 
 
 def explain(golden: Event, run: Event) -> tuple[Detail, ...]:
@@ -30,7 +31,8 @@ def explain(golden: Event, run: Event) -> tuple[Detail, ...]:
         return note(golden, run)
     old, new = data(golden), data(run)
     if isinstance(old, (dict, list)) and type(old) is type(new):
-        found = sorted(_differences(old, new, by_index=size > ALIGNED_SIZE_MAX), key=str)
+        by_index = size > ALIGNED_SIZE_MAX or _has_long_list(old) or _has_long_list(new)
+        found = _differences(old, new, by_index=by_index)
         more = len(found) - DETAILS_MAX
         rest = (Detail(f"and {more} more"),) if more > 0 else ()
         return (*found[:DETAILS_MAX], *rest) or note(golden, run)
@@ -61,27 +63,47 @@ def excerpt(event: Event) -> str:
     return show.value(payload)
 
 
-def _differences(old: Any, new: Any, *, by_index: bool) -> Iterator[Detail]:
+def _differences(old: Any, new: Any, *, by_index: bool) -> list[Detail]:
+    """All differences, sorted; none where deepdiff cannot tell."""
     from deepdiff import DeepDiff
 
-    tree = DeepDiff(
-        old,
-        new,
-        view="tree",
-        ignore_nan_inequality=True,
-        ignore_private_variables=False,
-        threshold_to_diff_deeper=0,
-        zip_ordered_iterables=by_index,
+    try:
+        tree = DeepDiff(
+            old,
+            new,
+            view="tree",
+            ignore_nan_inequality=True,
+            ignore_private_variables=False,
+            threshold_to_diff_deeper=0,
+            zip_ordered_iterables=by_index,
+        )
+        found = [_detail(kind, level) for kind, levels in tree.items() for level in levels]
+    except Exception:  # whatever it raises for data that it cannot read, such as a signalling NaN
+        return []
+    return sorted(found, key=str)
+
+
+def _detail(kind: str, level: Any) -> Detail:
+    """``level`` of deepdiff's tree: ``t1`` and ``t2`` are the values, ``path`` the keys to them."""
+    steps = level.path(output_format="list")
+    return Detail(
+        _json_path(steps[:-1] if kind.startswith("set_item") else steps),
+        None if kind.endswith("_added") else show.value(level.t1),
+        None if kind.endswith("_removed") else show.value(level.t2),
     )
-    for kind, levels in tree.items():
-        added, removed = kind.endswith("_added"), kind.endswith("_removed")
-        for level in levels:
-            steps = level.path(output_format="list")
-            yield Detail(
-                _json_path(steps[:-1] if kind.startswith("set_") else steps),
-                None if added else show.value(level.t1),
-                None if removed else show.value(level.t2),
-            )
+
+
+def _has_long_list(item: Any) -> bool:
+    waiting = [item]
+    while waiting:
+        match waiting.pop():
+            case dict() as table:
+                waiting.extend(table.values())
+            case list() | tuple() as items:
+                if len(items) > ALIGNED_ITEMS_MAX:
+                    return True
+                waiting.extend(items)
+    return False
 
 
 def _json_path(steps: list[Any]) -> str:

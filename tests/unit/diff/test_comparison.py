@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -224,6 +225,22 @@ def test_lists_with_many_equal_items_are_compared_in_bounded_time() -> None:
     golden = session(event("a", data=[n % 2 for n in range(15_000)]))
     run = session(event("a", data=[n % 3 for n in range(15_000)]))
     assert compare(golden, run).first is not None
+
+
+def test_many_large_changes_are_told_by_their_bytes_once_enough_were_explained() -> None:
+    golden = session(*(event("a", n=n, data=["x"] * 9_000) for n in range(9)))
+    run = session(*(event("a", n=-n - 1, data=["x"] * 9_000) for n in range(9)))
+    paths = [found.details[0].path for found in compare(golden, run).divergences]
+    assert paths[0] == "$.n"
+    assert paths[-1].startswith("from character")
+
+
+def test_data_that_deepdiff_cannot_read_is_told_by_its_bytes() -> None:
+    golden, run = (
+        session(event("a", op=Op.OBJECT, body=encode([Decimal(text)]))) for text in ("1", "sNaN")
+    )
+    (line,) = lines(golden, run)
+    assert line.startswith("changed #0 < a: from byte")
 
 
 def test_deep_and_broken_json_is_compared_as_text() -> None:
