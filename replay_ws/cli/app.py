@@ -117,7 +117,8 @@ def _run(arguments: list[str]) -> int:
         silence_stdout()
         return PIPE_CLOSED
     except OSError as error:
-        complain(f"{error.filename or 'the host'}: {error.strerror or error}")
+        where, what = error.filename or "the host", error.strerror or error
+        complain(f"{where}: {what}\n  mend: check the path and its rights, then try again")
     except Exception:
         traceback.print_exc()
         complain("this is a fault of replay_ws itself, not yours\n  mend: report the lines above")

@@ -217,8 +217,8 @@ class Demo:
         yield Line()
         yield Table(COLUMNS, tuple(row.cells() for row in self.rows))
         yield Line()
-        where = f"(under {TELLING} unless another mode is named)"
-        yield Line(f"first divergence of each session {where}", Tone.HEAD)
+        where = f"({TELLING} unless another mode is named)"
+        yield Line(f"first divergence per session {where}", Tone.HEAD)
         yield from self._divergences()
         yield Line()
         yield from self._verdict()

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from replay_ws.api import load
+from replay_ws.cassette.writer import PartialFile
 from replay_ws.cli import options
 from replay_ws.cli.console import SAME, show, to_json
 from replay_ws.recorder.importers import export_jsonl
@@ -49,16 +50,15 @@ def _print(lines: Iterable[str], *, as_json: bool) -> None:
 
 
 def _write(output: Path, lines: Iterable[str]) -> int:
-    """Write the lines under another name first, so that no half of them is ever there."""
-    partial = output.with_name(output.name + ".partial")
+    """Write the lines, all of them or none; returns how many."""
+    file = PartialFile(output)
     count = 0
     try:
-        with partial.open("w", encoding="utf-8", newline="\n") as file:
-            for line in lines:
-                file.write(line + "\n")
-                count += 1
-        partial.replace(output)
+        for line in lines:
+            file.write(f"{line}\n".encode())
+            count += 1
+        file.commit()
     except BaseException:
-        partial.unlink(missing_ok=True)
+        file.discard()
         raise
     return count

@@ -42,7 +42,7 @@ def command(
     lines of a wire tap, or what `replay-ws export` prints. Secrets are redacted on the way in.
     """
     options.refuse_to_replace(output, force=force)
-    session = import_file(file, format=format, profile=profile, redactor=Redactor(keys=redact_keys))
+    session = import_file(file, format=format, profile=profile, redactor=Redactor(redact_keys))
     save(session, output)
     show(Recorded(str(output), session, "imported"), as_json=as_json)
     return SAME

@@ -61,7 +61,7 @@ def command(
     config = configuration(**({"mode": mode} if mode else {}), **fields)
     place = _Place(output)
     try:
-        session = _run(main, place, seed or 0, config, profile, Redactor(keys=redact_keys))
+        session = _run(main, place, seed or 0, config, profile, Redactor(redact_keys))
     except BaseException as error:
         _tell_failure(error, program, place, with_traceback=with_traceback, as_json=as_json)
     place.take()
