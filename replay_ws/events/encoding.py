@@ -11,11 +11,14 @@ data is again packed (but for UUID and bigint), so that any msgpack library can 
     21  UUID       16 bytes
 
 ``named`` (Enum, dataclass, pydantic model) reads back as its plain value: nothing is ever
-imported by name. Dicts keep their order; it is part of what was sent.
+imported by name. A set whose items do not hash when they are plain reads back as a list, such a
+dict as a list of pairs. Dicts keep their order; it is part of what was sent.
 
-Two traps are behind the shape of this module. A Packer must not be re-entered from its own
-``default``: it corrupts bytes silently, hence ``_pack_inner``. And the C and the pure-Python
-back ends stop at different depths, hence our own limit.
+Three traps are behind the shape of this module. A Packer must not be re-entered from its own
+``default``: it corrupts bytes silently, hence ``_pack_inner``. An unpacker that is entered again
+from its own ``ext_hook`` takes 48 KB of C stack each time, and 170 tuples within tuples end the
+process: hence ``_resolve``, which opens extensions after the unpacker has returned. And the C and
+the pure-Python back ends stop at different depths, hence our own limit.
 """
 
 from __future__ import annotations
@@ -67,7 +70,10 @@ _CONTAINER = {0xDC: (2, 1), 0xDD: (4, 1), 0xDE: (2, 2), 0xDF: (4, 2)}
 
 
 def _depth(packed: bytes) -> int:
-    """Deepest nesting of one packed value, without building or recursing into it."""
+    """Deepest nesting of one packed value, without building or recursing into it.
+
+    An extension is no level of its own, but what is packed inside of it counts.
+    """
     deepest, at, end = 0, 0, len(packed)
     open_items = [1]  # items that each open container still expects
     while open_items and at < end:
@@ -88,7 +94,15 @@ def _depth(packed: bytes) -> int:
             at += byte & 0x1F
         elif byte in _SIZED:
             width, extra = _SIZED[byte]
-            at += width + extra + int.from_bytes(packed[at : at + width], "big")
+            size = int.from_bytes(packed[at : at + width], "big")
+            at += width + extra
+            if extra and at <= end and packed[at - 1] in _OPEN:
+                open_items[-1] += 1
+            else:
+                at += size
+        elif 0xD4 <= byte <= 0xD8 and at < end and packed[at] in _OPEN:
+            at += 1
+            open_items[-1] += 1
         else:
             at += _FIXED.get(byte, 0)
         if children >= 0:
@@ -187,6 +201,8 @@ class Encoder:
             raise
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             self._pack = _packer().pack
+            if "recursion" in str(error):  # each back end has its own words and depth for it
+                raise _depth_error() from error
             raise EncodingError(
                 f"a payload cannot be recorded: {error}", mend="send plain data without cycles"
             ) from error
@@ -202,43 +218,71 @@ def encode(value: Any) -> bytes:
 
 def _depth_error() -> EncodingError:
     return EncodingError(
-        f"a payload nests deeper than {DEPTH_MAX} containers", mend="flatten the payload"
+        f"a payload nests deeper than {DEPTH_MAX} containers, or contains itself",
+        mend="flatten the payload",
     )
 
 
 # --- unpacking -----------------------------------------------------------------------------
 
-_PLAIN: dict[int, Callable[[Any], Any]] = {
+
+def _hashed(kind: Callable[[Any], Any], items: Any) -> Any:
+    try:
+        return kind(items)
+    except TypeError:
+        return items
+
+
+# Extensions whose data is packed again, and what becomes of that.
+_OPEN: dict[int, Callable[[Any], Any]] = {
     DATETIME: datetime.fromisoformat,
     DATE: date.fromisoformat,
     TIME: time.fromisoformat,
     TIMEDELTA: lambda v: timedelta(*v),
     DECIMAL: Decimal,
     TUPLE: tuple,
-    SET: set,
-    FROZENSET: frozenset,
+    SET: lambda v: _hashed(set, v),
+    FROZENSET: lambda v: _hashed(frozenset, v),
     NAMED: lambda v: v[1],
 }
 
 
 def _unpack(packed: bytes) -> Any:
-    return msgpack.unpackb(
+    found: list[int] = []
+
+    def ext_hook(code: int, data: bytes) -> msgpack.ExtType:
+        found.append(code)
+        return msgpack.ExtType(code, data)
+
+    value = msgpack.unpackb(
         packed,
         raw=False,
         strict_map_key=False,
         unicode_errors="surrogatepass",
-        ext_hook=_ext_hook,
+        ext_hook=ext_hook,
         timestamp=0,
     )
+    return _resolve(value) if found else value
 
 
-def _ext_hook(code: int, data: bytes) -> Any:
+def _resolve(value: Any) -> Any:
+    """``value`` with its extensions opened."""
+    if isinstance(value, list):
+        return [_resolve(item) for item in value]
+    if isinstance(value, dict):
+        return _hashed(dict, [(_resolve(key), _resolve(item)) for key, item in value.items()])
+    if isinstance(value, msgpack.ExtType):
+        return _opened(value.code, value.data)
+    return value
+
+
+def _opened(code: int, data: bytes) -> Any:
     if code == UUID:
         return uuid.UUID(bytes=data)
     if code == BIGINT:
         return int.from_bytes(data, "big", signed=True)
-    if code in _PLAIN:
-        return _PLAIN[code](_unpack(data))
+    if code in _OPEN:
+        return _OPEN[code](_unpack(data))
     return msgpack.ExtType(code, data)
 
 
