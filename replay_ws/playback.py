@@ -83,4 +83,5 @@ def play(
             log.append(op, lane, end_ns, kind, index, body)
         elif op != Op.DECISION:
             log.append(op, lane, time_ns, kind, index, body)
+    network.advance(source.end_ns)  # a log without an end tells what was due by its last row
     return Played(log, network.outcome)

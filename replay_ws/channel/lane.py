@@ -85,8 +85,8 @@ class Behaviour:
         busy = 0
         rates = ((size, self.terms.byte_rate), (1, self.terms.message_rate))
         for units, (numerator, denominator) in rates:
-            if numerator:
-                busy += units * NS_PER_S * denominator // numerator
+            if numerator:  # rounded up, so that a limit is never exceeded
+                busy -= -units * NS_PER_S * denominator // numerator
         return busy
 
 
@@ -153,6 +153,11 @@ class Lane:
             heappush(self.queue, message._replace(ready_ns=max(message.ready_ns, now_ns)))
         return bool(held)
 
+    def drop(self, now_ns: int) -> Message:
+        """Take the oldest; if it was being served, the next one's turn begins now."""
+        self.free_ns = max(self.free_ns, now_ns)
+        return self.pop()
+
     def pop(self) -> Message:
         """Take the head, or the oldest that is held."""
         message = heappop(self.queue) if self.queue else self.held.pop(0)
@@ -164,7 +169,7 @@ class Lane:
         messages = list(self)
         self.queue.clear()
         self.held.clear()
-        self.size = 0
+        self.size = self.last_ready = 0
         return messages
 
     def due_ns(self) -> int:

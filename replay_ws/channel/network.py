@@ -6,14 +6,18 @@ configuration, seed and intents that it was recorded with is the same bytes.
 
 What happens to a message is decided when it is sent, in this order::
 
-    admission   format, size, connection, order of events, authentication   -> rejected
+    admission   format, size, connection, authentication, order of events   -> rejected
     outage      one that is on, or that this message starts                 -> rejected, held, lost
     attempts    failure, timeout, loss; again after a delay, while retries last
+    flight      latency, jitter, race delay, damage, copies
     queue       room for it on its lane                                     -> by overflow policy
-    flight      latency, jitter, race delay; then the lane's server: bandwidth, consumer
+    service     one after the other on its lane: bandwidth, consumer
 
-The heap holds one entry per lane, for its head. An entry that no longer describes the head (which
-was dropped, or overtaken) is skipped when its time comes.
+Chance comes before what follows from it: a queue that is full because other messages were doubled
+or late changes nothing about which messages chance strikes.
+
+The heap holds an entry for the head of each lane. An entry that no longer describes the head (which
+was dropped or overtaken, or whose turn comes later) is skipped when its time comes.
 
 Every strike of a toxic is written down as a decision right behind its intent. What merely follows
 (an overflow, a message that meets an outage which another one started) is not.
@@ -108,7 +112,7 @@ class Network:
         else:
             lane.behaviour.open.add(connection)
             return Fate.DELIVERED
-        self._refusals[connection] = fate
+        self._refusals[connection] = self.outcome.refusals[row] = fate
         return fate
 
     def close(self, op: Op, lane_number: int, now_ns: int, body: str | bytes) -> None:
@@ -159,8 +163,12 @@ class Network:
         if behaviour.calm and not behaviour.partitioned and not lane:
             self.outcome.enter(row, Fate.PENDING)
             self.outcome.arrive(now_ns, row)
-            return Verdict(Fate.DELIVERED, 0, row)
-        return self._transmit(send)
+            verdict = Verdict(Fate.DELIVERED, 0, row)
+        else:
+            verdict = self._transmit(send)
+        if behaviour.config.enforce_event_order and verdict.fate < Fate.REJECTED:
+            lane.order.note(self.log.kinds[kind])
+        return verdict
 
     def _refusal(self, op: int, send: _Send) -> Fate | None:
         """Why a message is not admitted, or None."""
@@ -173,17 +181,14 @@ class Network:
             return Fate.REJECTED_TOO_BIG
         if connection not in behaviour.open:
             return self._refusals.get(connection, Fate.REJECTED_NOT_CONNECTED)
-        if config.enforce_event_order:
-            event = self.log.kinds[send.kind]
-            if not lane.order.allows(event):
-                return Fate.REJECTED_ORDER
-            lane.order.note(event)
         if config.auth_when == "message" and self._strike("auth", send):
             return Fate.REJECTED_AUTH
+        if config.enforce_event_order and not lane.order.allows(self.log.kinds[send.kind]):
+            return Fate.REJECTED_ORDER
         return None
 
     def _transmit(self, send: _Send) -> Verdict:
-        """An admitted message on its way: outage, attempts, queue, flight."""
+        """An admitted message on its way: outage, attempts, flight, queue."""
         lane, now_ns = send.lane, send.now_ns
         behaviour, config = lane.behaviour, lane.behaviour.config
         cut = self._is_cut(send)
@@ -194,18 +199,20 @@ class Network:
         failure, wait_ns = self._attempt(send)
         if failure:
             return self._settle(send, failure, wait_ns)
+        wait_ns += behaviour.terms.latency_ns + self._strike("jitter", send)
+        race_ns = self._strike("race", send)
+        damage = self._strike("malformed", send)
+        copies = 2 if self._strike("duplicate", send) else 1
         if behaviour.bounded and lane.is_full(send.size):
             overflow, room_ns = self._make_room(send)
             if overflow:
                 return self._settle(send, overflow, behaviour.terms.reject_ns)
             wait_ns += room_ns - now_ns
-        wait_ns += behaviour.terms.latency_ns + self._strike("jitter", send)
-        ready_ns = now_ns + wait_ns + self._strike("race", send)
+        ready_ns = now_ns + wait_ns + race_ns
         if not config.reorder_within_thread:
             ready_ns = lane.last_ready = max(ready_ns, lane.last_ready)
         self.outcome.enter(send.row, Fate.PENDING)
-        damage = self._strike("malformed", send)
-        for copy in range(1 + self._strike("duplicate", send)):
+        for copy in range(copies):
             self._serial += 1
             message = Message(ready_ns, self._serial, send.row, send.size, copy, damage)
             if cut:
@@ -277,7 +284,7 @@ class Network:
         match lane.behaviour.config.overflow:
             case "drop_oldest":
                 while lane and lane.is_full(send.size):
-                    self._drop(lane.pop(), lane)
+                    self._lose(lane.drop(send.now_ns), lane)
                 self._watch(lane)
                 return None, send.now_ns
             case "block":
@@ -289,7 +296,8 @@ class Network:
                 self._close(lane.number >> 1, overtakes=True)
         return Fate.REJECTED_QUEUE_FULL, 0
 
-    def _drop(self, message: Message, lane: Lane) -> None:
+    def _lose(self, message: Message, lane: Lane) -> None:
+        """A message was dropped; it is lost unless a copy of it arrived or is still on its way."""
         twins = "duplicate" in lane.behaviour.chance.active
         if twins and any(other.row == message.row for other in lane):
             return
@@ -308,7 +316,7 @@ class Network:
                 self._healing.discard(serial)
                 if lane.cut_until == due_ns and not lane.behaviour.partitioned:
                     self._heal(lane, due_ns)
-            elif lane.queue and lane.queue[0].serial == serial:
+            elif lane.queue and lane.queue[0].serial == serial and lane.due_ns() <= due_ns:
                 message = lane.pop()
                 lane.free_ns = last_ns = due_ns
                 self.outcome.arrive(due_ns, message.row, copy=message.copy, damage=message.damage)
@@ -337,4 +345,6 @@ def _channel(name: str, config: MockConfiguration) -> Channel:
 
 def _size(body: str | bytes) -> int:
     """Bytes on the wire."""
-    return len(body) if isinstance(body, bytes) or body.isascii() else len(body.encode())
+    if isinstance(body, bytes) or body.isascii():
+        return len(body)
+    return len(body.encode("utf-8", "surrogatepass"))
