@@ -10,11 +10,12 @@ import asyncio
 import re
 import threading
 from contextvars import ContextVar
+from itertools import count
 from typing import Protocol
 
 from replay_ws.cassette.redaction import Redactor
 from replay_ws.channel import Network
-from replay_ws.errors import ConfigError
+from replay_ws.errors import ConfigError, ReplayWsError
 from replay_ws.events.log import Header, Log, Op
 from replay_ws.faults.configuration import DEFAULT, MockConfiguration
 from replay_ws.faults.toxics import Dice
@@ -59,17 +60,19 @@ class LoopClock:
 
 
 class OwnClock:
-    """A clock that only the sends move, for a stock loop: nothing sleeps."""
+    """A clock that only the sends move, for stock loops: nothing sleeps. Threads may share it."""
 
     def __init__(self) -> None:
         self._now_ns = 0
+        self._lock = threading.Lock()
 
     def now_ns(self) -> int:
         return self._now_ns
 
     async def take(self, since_ns: int, duration_ns: int) -> None:
         await asyncio.sleep(0)
-        self._now_ns = max(self._now_ns, since_ns + duration_ns)
+        with self._lock:
+            self._now_ns = max(self._now_ns, since_ns + duration_ns)
 
     def is_foreign(self) -> bool:
         return False
@@ -94,6 +97,8 @@ class Recording:
         self.redactor = redactor
         self.config = config
         self.lock = threading.RLock()
+        self.ended: Session | None = None
+        """The whole session, once it is over."""
         self._names: set[str] = set()
 
     def join(self, name: str, config: MockConfiguration) -> int:
@@ -101,7 +106,8 @@ class Recording:
         header = self.log.header
         with self.lock:
             if not name and self._names:
-                name = f"mock-{len(self._names) + 1}"
+                numbered = (f"mock-{number}" for number in count(len(self._names) + 1))
+                name = next(free for free in numbered if free not in self._names)
             if name in self._names:
                 raise ConfigError(
                     f"a mock named {name!r} exists in this run", mend="give each mock its own name"
@@ -113,9 +119,25 @@ class Recording:
             dice = Dice(seed, config, self.log)
             return self.network.add_channel(name, config, dice, self.clock.now_ns())
 
+    def require_open(self) -> None:
+        """Raises ReplayWsError when the session is over: a session does not change any more."""
+        if self.ended is not None:
+            raise ReplayWsError(
+                "a mock was used after the run that it belongs to",
+                mend="make a mock of its own for what comes after the run",
+            )
+
+    def mark(self, remark: str) -> None:
+        """Leave a remark for readers."""
+        with self.lock:
+            if self.ended is None:
+                self.log.note(Op.MARK, 0, self.clock.now_ns(), {"mark": remark})
+
     def snapshot(self) -> Session:
         """The session so far: everything that is due by now."""
         with self.lock:
+            if self.ended is not None:
+                return self.ended
             now_ns = self.clock.now_ns()
             self.network.advance(now_ns)
             log = self.log.copy()
@@ -128,14 +150,19 @@ class Recording:
             now_ns = max(self.clock.now_ns(), self.log.end_ns)
             end_ns = max(now_ns, self.network.drain())
             self.log.note(Op.END, 0, end_ns, _ending(error, self.redactor))
-            return Session(self.log, self.network.outcome)
+            self.ended = Session(self.log, self.network.outcome)
+            return self.ended
 
 
 def _ending(error: BaseException | None, redactor: Redactor) -> dict[str, object]:
     if error is None:
         return {"status": "ok"}
     # Addresses differ from process to process, and an ending is part of the digest.
-    message = re.sub(r"0x[0-9a-fA-F]+", "0x…", redactor.text(str(error)))
+    try:
+        text = str(error)
+    except Exception:  # a program's own exception, and its own mistake
+        text = ""
+    message = re.sub(r"0x[0-9a-fA-F]+", "0x…", redactor.text(text))
     return {"status": "error", "error": type(error).__qualname__, "message": message}
 
 

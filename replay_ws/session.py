@@ -6,7 +6,6 @@ objects follow from it; each is worked out when it is first asked for.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from hashlib import sha256
@@ -15,8 +14,10 @@ from typing import Any
 from replay_ws.cassette.format import digest as log_digest
 from replay_ws.channel import Outcome
 from replay_ws.clock import show
-from replay_ws.events.log import MESSAGES, STRUCTURED, Direction, Log, Op
+from replay_ws.events.encoding import EncodingError
+from replay_ws.events.log import MESSAGES, Direction, Log, Op
 from replay_ws.events.model import Event, Fate, Ledger, Plan
+from replay_ws.events.plain import to_json
 from replay_ws.faults.malformed import damage
 from replay_ws.faults.toxics import Script
 from replay_ws.playback import plan_of, play
@@ -85,7 +86,8 @@ class Session:
         """SHA-256 over the delivered events alone, without seed and configuration, in hex."""
         log, outcome = self.log, self.outcome
         state = sha256(b"replay_ws fingerprint 1\n")
-        names = [f"{i}:{c.name}".encode() for i, c in enumerate(log.connections)]
+        numbered = (f"{i}:{connection.name}" for i, connection in enumerate(log.connections))
+        names = [name.encode("utf-8", "surrogatepass") for name in numbered]
         for number, row in enumerate(outcome.rows):
             op, body = self._as_delivered(number, row)
             raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
@@ -178,6 +180,14 @@ class Session:
 
 def _line(log: Log, row: int, op: Op) -> str:
     sign = Direction(log.lanes[row] & 1).sign
-    body = log.value(row) if op in STRUCTURED else log.bodies[row]
-    shown = body if op is Op.TEXT else json.dumps(body, ensure_ascii=False, default=repr)
-    return f"{log.lanes[row] >> 1}{sign} {op.name.lower()} {shown}"
+    try:
+        body = log.value(row)
+    except EncodingError:
+        body = log.bodies[row]
+    return f"{log.lanes[row] >> 1}{sign} {op.name.lower()} {_shown(op, body)}"
+
+
+def _shown(op: Op, body: Any) -> str:
+    if op is Op.TEXT and "\n" not in body and "\r" not in body:
+        return str(body)
+    return to_json(body)

@@ -23,6 +23,8 @@ class Outcome:
     """Delivery -> the amount of the ``malformed`` strike, where damaged."""
     fates: bytearray = field(default_factory=bytearray)
     """Per row of the log; 0 where the row is no intent."""
+    refusals: dict[int, Fate] = field(default_factory=dict)
+    """Row of a handshake -> why it was refused, where it was."""
     counts: list[int] = field(default_factory=lambda: [0] * _FATES)
 
     def enter(self, row: int, fate: Fate) -> None:
@@ -58,5 +60,6 @@ class Outcome:
             self.copies.copy(),
             self.damages.copy(),
             self.fates[:],
+            self.refusals.copy(),
             self.counts[:],
         )

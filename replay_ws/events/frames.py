@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import Enum
 
 
 def type_of_text(text: str) -> str:
@@ -16,5 +17,11 @@ def type_of_text(text: str) -> str:
 
 def type_of(message: object) -> str:
     """The string ``type`` of a message that is a dict, else the empty string."""
-    event = message.get("type") if isinstance(message, dict) else None
-    return event if isinstance(event, str) else ""
+    return type_name(message.get("type")) if isinstance(message, dict) else ""
+
+
+def type_name(event: object) -> str:
+    """A ``type`` as it will be read back: a string, also that of an Enum; else the empty one."""
+    if isinstance(event, Enum):
+        event = event.value
+    return str.__str__(event) if isinstance(event, str) else ""

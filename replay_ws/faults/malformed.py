@@ -2,7 +2,7 @@
 
 Each is a pure function of the message and a position, so a decision that names both is enough to
 damage the same message in the same way again. What can't be damaged in the asked way (a list has
-no field to lose, a binary frame is no JSON) is cut at the position instead.
+no field to lose, a binary frame is no JSON, a field is null already) is cut at the position.
 """
 
 from __future__ import annotations
@@ -13,10 +13,7 @@ from typing import Any
 
 from replay_ws.events.encoding import EncodingError, decode
 from replay_ws.events.log import Op
-
-
-def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+from replay_ws.events.plain import plain, to_json
 
 
 def _field(message: dict[str, Any], position: int) -> str:
@@ -32,26 +29,26 @@ def _truncate(text: str, position: int) -> str:
 def _wrong_type(message: dict[str, Any], position: int) -> str:
     name = _field(message, position)
     wrong: Any = 0 if isinstance(message[name], str) else str(message[name])
-    return _dump({**message, name: wrong})
+    return to_json({**message, name: wrong})
 
 
 def _missing_field(message: dict[str, Any], position: int) -> str:
     lost = _field(message, position)
-    return _dump({name: value for name, value in message.items() if name != lost})
+    return to_json({name: value for name, value in message.items() if name != lost})
 
 
 def _duplicate_key(message: dict[str, Any], position: int) -> str:
     name = _field(message, position)
-    return f"{_dump(message)[:-1]},{_dump(name)}:null}}"
+    return f"{to_json(message)[:-1]},{to_json(name)}:null}}"
 
 
 # kind -> how it damages a JSON object
 _OF_OBJECT: Mapping[str, Callable[[dict[str, Any], int], str]] = {
     "wrong_type": _wrong_type,
     "missing_field": _missing_field,
-    "unknown_event": lambda message, _: _dump({**message, "type": "unknown_event"}),
-    "null_field": lambda message, at: _dump({**message, _field(message, at): None}),
-    "wrong_case": lambda message, _: _dump(
+    "unknown_event": lambda message, _: to_json({**message, "type": "unknown_event"}),
+    "null_field": lambda message, at: to_json({**message, _field(message, at): None}),
+    "wrong_case": lambda message, _: to_json(
         {**message, "type": str(message.get("type", "")).upper()}
     ),
     "duplicate_key": _duplicate_key,
@@ -64,7 +61,7 @@ _OF_TEXT: Mapping[str, Callable[[str, int], str]] = {
         text[: at % (len(text) + 1)] + "}{" + text[at % (len(text) + 1) :]
     ),
     "bom": lambda text, _: "\ufeff" + text,
-    "double_encoded": lambda text, _: _dump(text),
+    "double_encoded": lambda text, _: to_json(text),
 }
 
 KINDS: tuple[str, ...] = (*_OF_TEXT, *_OF_OBJECT)
@@ -77,17 +74,19 @@ def damage(op: int, body: str | bytes, kind: str, position: int) -> tuple[Op, st
         return Op(op), body[: position % max(1, len(body))]
     text, message = _text_and_message(body)
     if kind in _OF_OBJECT and isinstance(message, dict) and message:
-        return Op.TEXT, _OF_OBJECT[kind](message, position)
+        damaged = _OF_OBJECT[kind](message, position)
+        if damaged != to_json(message):
+            return Op.TEXT, damaged
     return Op.TEXT, _OF_TEXT.get(kind, _truncate)(text, position)
 
 
 def _text_and_message(body: str | bytes) -> tuple[str, Any]:
     if isinstance(body, bytes):
         try:
-            message = decode(body)
+            message = plain(decode(body))
         except EncodingError:
-            message = body.hex()
-        return _dump(message), message
+            message = plain(body)
+        return to_json(message), message
     try:
         return body, json.loads(body)
     except (ValueError, RecursionError):

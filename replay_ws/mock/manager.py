@@ -6,6 +6,8 @@ takes. Everything else (records, compliance, metrics) is read back from the sess
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
@@ -16,7 +18,7 @@ from replay_ws.channel import Verdict
 from replay_ws.clock import NS_PER_S
 from replay_ws.errors import ConfigError, EscapeError, known
 from replay_ws.events.encoding import EncodingError
-from replay_ws.events.frames import type_of_text
+from replay_ws.events.frames import type_name, type_of_text
 from replay_ws.events.log import Connection, Direction, Header, Op
 from replay_ws.events.model import Fate
 from replay_ws.faults.configuration import DEFAULT, MockConfiguration
@@ -109,6 +111,7 @@ class MockWebSocketManager:
 
         ``websocket`` is kept for nothing but compatibility: the mock has no real socket.
         """
+        self._recording.require_open()
         thread = thread_id or user_id
         again = thread in self._states
         self._states[thread] = (
@@ -148,6 +151,7 @@ class MockWebSocketManager:
         """
         if how not in DROPS:
             raise ConfigError(f"unknown way to drop {how!r}", mend=f"use one of: {known(DROPS)}")
+        self._recording.require_open()
         number = self._numbers.get(thread_id)
         if number is None or not self._network.is_open(number):
             return
@@ -159,7 +163,7 @@ class MockWebSocketManager:
 
     def _disconnect(self, thread: str, now_ns: int) -> None:
         number = self._numbers.get(thread)
-        if number is not None and self._network.is_open(number):
+        if self._recording.ended is None and number is not None and self._network.is_open(number):
             body = self._recording.log.encode([1000, ""])
             self._network.close(Op.CLOSE, number << 1, now_ns, body)
 
@@ -167,7 +171,8 @@ class MockWebSocketManager:
         """The connection of a thread; its first mention begins it."""
         number = self._numbers.get(thread)
         if number is None:
-            connection = Connection(self._prefix + thread, self.config.link, self._channel)
+            name = self._prefix + self._clean(thread)
+            connection = Connection(name, self.config.link, self._channel)
             number = self._network.add_connection(connection, now_ns)
             self._numbers[thread] = number
         return number
@@ -231,6 +236,7 @@ class MockWebSocketManager:
     def _submit(self, thread: str, message: Any, direction: Direction) -> tuple[int, Verdict]:
         """Encode, redact, record and decide; nothing here waits."""
         recording = self._recording
+        recording.require_open()
         if self.config.strict_threading and recording.clock.is_foreign():
             raise EscapeError(
                 "a mock with strict_threading was used from outside of the run's loop",
@@ -249,10 +255,13 @@ class MockWebSocketManager:
                 body = self.redactor.clean(op, body)
             kind = log.kind_numbers.get(event)
             if kind is None:
-                kind = log.kind(event, now_ns)
+                kind = log.kind(self._clean(event), now_ns)
             lane = number << 1 | direction
             index = log.next_index(lane, kind)
             return now_ns, self._network.send(op, lane, now_ns, kind, index, body)
+
+    def _clean(self, name: str) -> str:
+        return self.redactor.text(name) if self.redactor else name
 
     def _encode(self, message: Any) -> tuple[Op, str, str | bytes]:
         """Op, type and body of a message: an object, or a frame given as str or bytes."""
@@ -266,7 +275,7 @@ class MockWebSocketManager:
             return Op.INVALID, "", self._recording.log.encode(error.what)
         is_dict = isinstance(message, dict)
         event = message.get("type") if is_dict else getattr(message, "type", None)
-        return Op.OBJECT, event if isinstance(event, str) else "", body
+        return Op.OBJECT, type_name(event), body
 
     # --- the network by hand ---------------------------------------------------------------
 
@@ -287,6 +296,7 @@ class MockWebSocketManager:
         self._control("reset")
 
     def _control(self, action: str) -> None:
+        self._recording.require_open()
         with self._recording.lock:
             self._network.control(action, self._channel, self._recording.clock.now_ns())
 
@@ -306,34 +316,35 @@ class MockWebSocketManager:
         """Virtual seconds since the session began."""
         return self._recording.clock.now_ns() / NS_PER_S
 
+    @contextmanager
+    def _settled(self) -> Iterator[queries.Records]:
+        """The records, with everything in them that is due by now; nothing moves meanwhile."""
+        with self._recording.lock:
+            self._network.advance(self._recording.clock.now_ns())
+            yield self._records
+
     @property
     def messages(self) -> list[dict[str, Any]]:
         """What the clients saw: dicts of thread_id, message, event_type, timestamp, sequence."""
-        self._catch_up()
-        return self._records.all()
+        with self._settled() as records:
+            return records.all()
 
     def get_events_for_thread(self, thread_id: str) -> list[dict[str, Any]]:
         """The same records for one thread, in the order of their arrival."""
-        self._catch_up()
-        return self._records.of(thread_id)
-
-    def _catch_up(self) -> None:
-        with self._recording.lock:
-            self._network.advance(self._recording.clock.now_ns())
+        with self._settled() as records:
+            return records.of(thread_id)
 
     def clear_messages(self) -> None:
         """Records, scores, metrics and failures start anew; the session keeps what happened."""
-        self._catch_up()
-        self._records.clear()
-        self._operations = Operations()
-        with self._recording.lock:
-            now_ns = self._recording.clock.now_ns()
-            self._recording.log.note(Op.MARK, 0, now_ns, {"mark": "clear_messages"})
+        with self._settled() as records:
+            self._recording.mark("clear_messages")
+            records.clear()
+            self._operations = Operations()
 
     def get_required_event_compliance(self, thread_id: str) -> dict[str, bool]:
         """For each of the five agent events, whether the thread's client saw it."""
-        self._catch_up()
-        return self._records.required(thread_id)
+        with self._settled() as records:
+            return records.required(thread_id)
 
     def get_compliance_score(self, thread_id: str) -> float:
         """Share of the five agent events that the thread's client saw, 0.0 to 1.0."""
@@ -342,16 +353,16 @@ class MockWebSocketManager:
 
     def get_all_compliance_scores(self) -> dict[str, float]:
         """``get_compliance_score`` of every thread."""
-        return {thread: self.get_compliance_score(thread) for thread in self._numbers}
+        return {thread: self.get_compliance_score(thread) for thread in list(self._numbers)}
 
     @property
     def metrics(self) -> WebSocketMetrics | None:
         """What was counted; None without ``enable_metrics``."""
         if not self.config.enable_metrics:
             return None
-        self._catch_up()
-        now_ns = self._recording.clock.now_ns()
-        return fold(self._network, self._channel, self._records.start, now_ns, self._operations)
+        with self._settled() as records:
+            now_ns = self._recording.clock.now_ns()
+            return fold(self._network, self._channel, records.start, now_ns, self._operations)
 
     def get_performance_metrics(self) -> dict[str, Any]:
         """``metrics`` as a dict; empty without ``enable_metrics``."""
@@ -360,18 +371,18 @@ class MockWebSocketManager:
 
     def get_failure_analysis(self) -> dict[str, Any]:
         """What did not arrive: totals by label and by thread, and a record of each."""
-        self._catch_up()
-        return self._records.failures()
+        with self._settled() as records:
+            return records.failures()
 
     def get_network_simulation_stats(self) -> dict[str, Any]:
         """The configuration in force and what it did so far."""
-        self._catch_up()
-        return {
-            "mode": str(self.config.mode),
-            "seed": self._recording.log.header.seed,
-            "partition_active": self.partition_active,
-            **self._records.totals(),
-        }
+        with self._settled() as records:
+            return {
+                "mode": str(self.config.mode),
+                "seed": self._recording.log.header.seed,
+                "partition_active": self.partition_active,
+                **records.totals(),
+            }
 
     # --- context manager -------------------------------------------------------------------
 
@@ -406,4 +417,3 @@ class MockWebSocketManager:
 
     def __repr__(self) -> str:
         return f"<MockWebSocketManager {self.config.mode} {len(self._numbers)} connections>"
-

@@ -82,7 +82,7 @@ def fold(
                 sent += 1
                 size_sent += len(body)
         elif op == Op.HANDSHAKE:
-            made += 1
+            made += row not in outcome.refusals
         elif op in (Op.CLOSE, Op.DROPPED):
             dropped += 1
     timing: dict[str, Any] = {}
@@ -108,18 +108,20 @@ def _timing(
     network: Network, ours: list[bool], start: int, now_ns: int, sent: int, size_sent: int
 ) -> dict[str, Any]:
     log, outcome = network.log, network.outcome
-    latencies = [
-        time_ns - log.times[row]
+    arrivals = [
+        (log.times[row], time_ns)
         for time_ns, row in zip(outcome.times, outcome.rows, strict=True)
         if row >= start and ours[log.lanes[row] >> 1]
     ]
-    uptime = now_ns / NS_PER_S
+    latencies = [arrived_ns - sent_ns for sent_ns, arrived_ns in arrivals]
+    # From the first message to the last arrival: idle time is not slowness.
+    busy = (arrivals[-1][1] - min(arrivals)[0]) / NS_PER_S if arrivals else 0.0
     return {
         "average_latency": sum(latencies) / len(latencies) / NS_PER_S if latencies else 0.0,
         "max_latency": max(latencies, default=0) / NS_PER_S,
-        "uptime_seconds": uptime,
+        "uptime_seconds": now_ns / NS_PER_S,
         "throughput": {
-            "messages_per_second": sent / uptime if uptime else 0.0,
-            "bytes_per_second": size_sent / uptime if uptime else 0.0,
+            "messages_per_second": sent / busy if busy else 0.0,
+            "bytes_per_second": size_sent / busy if busy else 0.0,
         },
     }

@@ -13,6 +13,7 @@ from typing import Any
 from replay_ws.channel import Network
 from replay_ws.clock import NS_PER_S
 from replay_ws.compliance import required_events
+from replay_ws.events.frames import type_of
 from replay_ws.events.log import MESSAGES, Direction
 from replay_ws.events.model import Fate
 from replay_ws.session import Session
@@ -74,9 +75,14 @@ class Records:
 
     def required(self, thread: str) -> dict[str, bool]:
         """The profile's required events, and whether the thread's client saw them."""
-        log, rows = self._network.log, self._network.outcome.rows
-        seen = {log.kind_ids[rows[number]] for number in self._deliveries(thread)}
-        return required_events([log.kinds[kind] for kind in seen], "agent5")
+        log, outcome = self._network.log, self._network.outcome
+        view, kinds, seen = Session(log, outcome), set(), set()
+        for number in self._deliveries(thread):
+            if number in outcome.damages:  # whatever it was sent as
+                seen.add(type_of(view.delivery(number).payload))
+            else:
+                kinds.add(log.kind_ids[outcome.rows[number]])
+        return required_events(seen | {log.kinds[kind] for kind in kinds}, "agent5")
 
     def _sent(self) -> Iterable[tuple[str, int]]:
         """Rows of this mock's messages, with their thread."""
