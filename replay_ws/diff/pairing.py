@@ -103,15 +103,22 @@ class _Lane:
         """Add the lane's events to a pairing."""
         blocks, gaps = match(*self.ids)
         same = _positions(blocks)
-        again, gaps = self._match_gaps(match, gaps, self._content)
-        same += again
-        moves, gaps = self._moves(gaps, _Places(same))
-        changed, gaps = self._match_gaps(match, gaps, self._kind)
-
+        if gaps:
+            same += self._settle(match, same, gaps, into)
         left, right = self.numbers
         into.same += [(left[a], right[b]) for a, b in same]
+
+    def _settle(
+        self, match: Match, exact: list[Pair], gaps: list[Gap], into: Pairing
+    ) -> list[Pair]:
+        """Add what is in the gaps between ``exact`` pairs; returns more pairs of equal events."""
+        same, gaps = self._match_gaps(match, gaps, self._content)
+        moves, gaps = self._moves(gaps, _Places(exact + same))
+        changed, gaps = self._match_gaps(match, gaps, self._kind)
+
+        places = _Places(exact + same + changed)
+        left, right = self.numbers
         into.changed += [(left[a], right[b]) for a, b in changed]
-        places = _Places(same + changed)
         into.moved += [
             Move(left[a], right[b], length, places.distance(a, b)) for a, b, length in moves
         ]
@@ -120,6 +127,7 @@ class _Lane:
                 into.missing.append((left[a], _number(right, places.after(0, a))))
             for b in only_right:
                 into.extra.append((right[b], _number(left, places.after(1, b))))
+        return same
 
     def _event(self, side: int, place: int) -> Event:
         return self.sides[side].events[self.numbers[side][place]]
