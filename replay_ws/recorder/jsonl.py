@@ -33,7 +33,6 @@ import binascii
 import json
 from collections.abc import Callable, Iterator
 from itertools import count
-from math import isfinite
 from typing import Any
 
 from replay_ws.clock import ms
@@ -41,6 +40,7 @@ from replay_ws.errors import ConfigError, SourceError
 from replay_ws.events.encoding import EncodingError, decode, encode
 from replay_ws.events.log import MESSAGES, Direction, Header, Op
 from replay_ws.events.model import Event
+from replay_ws.events.plain import plain
 from replay_ws.recorder.source import text_of
 from replay_ws.recorder.transcript import Moment, RedactorChoice, Transcript, is_unicode
 from replay_ws.session import Session
@@ -247,25 +247,7 @@ def _message(event: Event) -> dict[str, Any]:
             return {"payload": payload}
     except (TypeError, ValueError):
         pass
-    return {"payload": _nearest(payload), "msgpack": base64.b64encode(body).decode()}
-
-
-def _nearest(value: Any) -> Any:
-    """The JSON value that says most of what plain data says."""
-    match value:
-        case None | bool() | int() | str():
-            return value
-        case float():
-            return value if isfinite(value) else str(value)
-        case dict():
-            return {str(key): _nearest(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_nearest(item) for item in value]
-        case set() | frozenset():
-            return sorted((_nearest(item) for item in value), key=_dump)
-        case bytes():
-            return base64.b64encode(value).decode()
-    return str(value)
+    return {"payload": plain(payload), "msgpack": base64.b64encode(body).decode()}
 
 
 def _dump(value: Any) -> str:
