@@ -12,7 +12,7 @@ from typing import Any
 from replay_ws.events.model import Ledger
 from replay_ws.faults.modes import MockBehaviorMode as Mode
 from replay_ws.report.blocks import Block, Cell, Column, Line, Table, Tone, plural
-from replay_ws.report.summaries import ledger_dict
+from replay_ws.report.ledger import ledger_dict
 
 DEMO_SEED = 7
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from replay_ws.clock import NS_PER_MS
 from replay_ws.diff.model import Category, Diff, Divergence
 from replay_ws.report.blocks import Block, Line, Tone, capped, plural
 from replay_ws.report.events import delivery_line, name_width
-from replay_ws.report.summaries import ledger_dict, ledger_text
+from replay_ws.report.ledger import ledger_dict, ledger_text
 from replay_ws.session import Session
 
 CONTEXT = 3
@@ -63,11 +63,11 @@ class Difference:
             yield Line(f"  run     {ledger_text(self.run.ledger)}")
         yield Line()
         yield from self._first()
-        rest = self.diff.lines()[1:]
-        if rest:
+        if len(self.diff.divergences) > 1:
             yield Line()
             yield Line("then", Tone.HEAD)
-            yield from capped(rest, LISTED_MAX)
+            lines = [short_line(self.diff, divergence) for divergence in self.diff.divergences]
+            yield from capped(lines[1:], LISTED_MAX)
         yield Line()
         yield Line(f"next: {self._next()}")
 
@@ -75,7 +75,7 @@ class Difference:
         """The first divergence, among what was delivered around it."""
         first = self.diff.first
         assert first is not None
-        yield Line(f"first divergence: {self.diff.lines()[0]}", Tone.HEAD)
+        yield Line(f"first divergence: {short_line(self.diff, first)}", Tone.HEAD)
         events = self.golden.delivered()
         width = name_width(self.diff.connections)
         by_golden, by_place = self._marks()
@@ -133,6 +133,12 @@ class Difference:
             "run_ledger": ledger_dict(self.run.ledger),
             **self.diff.to_dict(),
         }
+
+
+def short_line(diff: Diff, divergence: Divergence) -> str:
+    """A divergence on one line; the type of an event stands for its payload where it has one."""
+    short = replace(divergence, text="") if divergence.type else divergence
+    return short.line(name_connection=len(diff.connections) > 1)
 
 
 def _drift_ns(divergence: Divergence) -> int:

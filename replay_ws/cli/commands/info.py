@@ -9,7 +9,7 @@ import click
 from replay_ws.cli import options
 from replay_ws.cli.cassettes import read_whole
 from replay_ws.cli.console import DIFFERENT, SAME, show
-from replay_ws.report.summaries import Info
+from replay_ws.report.info import Info
 
 
 @click.command("info")

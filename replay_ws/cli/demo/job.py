@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 from replay_ws.api import check, compare, load, run
 from replay_ws.cli.demo import fresh
 from replay_ws.cli.demo.program import three_agents
-from replay_ws.diff import Diff
 from replay_ws.errors import ConfigError
 from replay_ws.faults.modes import MockBehaviorMode
 from replay_ws.report.demo import Demo, ModeReplay
+from replay_ws.report.differences import short_line
 from replay_ws.session import Session
 
 LIVE = "(recorded live)"
@@ -91,13 +91,5 @@ def _mode_replay(
         damaged=sum(event.corrupt for event in session.delivered()),
         score=check(session).score if session.profile else None,
         counts=diff.counts,
-        first=_in_short(diff),
+        first=short_line(diff, diff.first) if diff.first else "",
     )
-
-
-def _in_short(diff: Diff) -> str:
-    """The first divergence; its type stands for its payload where it has one."""
-    if diff.first is None:
-        return ""
-    first = replace(diff.first, text="") if diff.first.type else diff.first
-    return first.line(name_connection=len(diff.connections) > 1)

@@ -1,0 +1,94 @@
+"""A cassette summed up: what it is, what is in it, how it ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from replay_ws.clock import show
+from replay_ws.diff.show import clean
+from replay_ws.events.log import Direction
+from replay_ws.report.blocks import Block, Cell, Column, Line, Table, Tone, plural
+from replay_ws.report.ledger import ledger_text
+from replay_ws.report.summaries import end_text, modes_of, session_dict
+from replay_ws.session import Session
+
+CONNECTIONS_MAX = 20
+TYPES_MAX = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a cassette is. ``damage`` says what is wrong with one that is not whole."""
+
+    name: str
+    session: Session
+    damage: str = ""
+
+    def blocks(self) -> Iterator[Block]:
+        session = self.session
+        count = plural(session.ledger.sent, "message")
+        where = plural(len(session.connections), "connection")
+        tone = Tone.BAD if self.damage or session.end["status"] == "error" else Tone.HEAD
+        yield Line(f"{self.name}: {count} on {where}, {end_text(session)}", tone)
+        facts = {
+            "damage": self.damage,
+            "source": clean(session.log.header.source),
+            "recorded": f"seed {session.seed}, schedule {session.log.header.schedule}",
+            "profile": session.profile,
+            "mode": "; ".join(modes_of(session)),
+            "lasted": f"{show(session.end_ns)} of virtual time",
+            "ledger": ledger_text(session.ledger),
+            "decisions": str(len(session.plan)),
+            "types": _types_text(session),
+            "digest": session.digest,
+            "fingerprint": session.fingerprint,
+        }
+        for name, value in facts.items():
+            if value:
+                yield Line(f"  {name:12} {value}")
+        if len(session.connections) > 1:
+            yield Line()
+            yield _connection_table(session)
+
+    def to_dict(self) -> dict[str, Any]:
+        types = Counter(event.type for event in self.session.events)
+        return {
+            "cassette": self.name,
+            "damage": self.damage,
+            "source": self.session.log.header.source,
+            "schedule": self.session.log.header.schedule,
+            "decisions": len(self.session.plan),
+            "types": dict(types.most_common()),
+            **session_dict(self.session),
+        }
+
+
+def _types_text(session: Session) -> str:
+    counts = Counter(event.type or event.op.name.lower() for event in session.events)
+    shown = [f"{clean(name)} {count}" for name, count in counts.most_common(TYPES_MAX)]
+    more = len(counts) - TYPES_MAX
+    return ", ".join([*shown, f"… and {more} more"] if more > 0 else shown)
+
+
+def _connection_table(session: Session) -> Table:
+    sent = Counter((event.connection, event.direction) for event in session.events)
+    arrived = Counter(event.connection for event in session.delivered())
+    rows = [
+        (
+            Cell(clean(name)),
+            Cell(f"{sent[name, Direction.DOWNSTREAM]:,}"),
+            Cell(f"{sent[name, Direction.UPSTREAM]:,}"),
+            Cell(f"{arrived[name]:,}"),
+        )
+        for name in session.connections[:CONNECTIONS_MAX]
+    ]
+    columns = (
+        Column("connection"),
+        Column("to client <", is_number=True),
+        Column("to server >", is_number=True),
+        Column("deliveries", is_number=True),
+    )
+    return Table(columns, tuple(rows), more=max(0, len(session.connections) - CONNECTIONS_MAX))
