@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import click
 
-from replay_ws.cli.console import SAME, TROUBLE, complain, did_you_mean, silence_stdout
+from replay_ws.cli.console import SAME, TROUBLE, complain, did_you_mean, release_stdout
 from replay_ws.errors import ReplayWsError
 
 INTERRUPTED = 130  # what shells report for SIGINT
@@ -98,12 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _run(arguments: list[str]) -> int:
     try:
-        with replay_ws.make_context("replay-ws", arguments) as context:
-            code = replay_ws.invoke(context)
-        sys.stdout.flush()
-        return code if isinstance(code, int) else SAME
-    except click.exceptions.Exit as wish:
-        return wish.exit_code
+        return _invoke(arguments)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
     except click.UsageError as error:
@@ -114,15 +109,27 @@ def _run(arguments: list[str]) -> int:
         complain("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        silence_stdout()
+        release_stdout()
         return PIPE_CLOSED
     except OSError as error:
+        release_stdout()
         where, what = error.filename or "the host", error.strerror or error
-        complain(f"{where}: {what}\n  mend: check the path and its rights, then try again")
+        complain(f"{where}: {what}\n  mend: check the path, its rights and the space that is left")
     except Exception:
         traceback.print_exc()
         complain("this is a fault of replay_ws itself, not yours\n  mend: report the lines above")
     return TROUBLE
+
+
+def _invoke(arguments: list[str]) -> int:
+    """The exit code of a command that ended by itself; what it printed has left."""
+    try:
+        with replay_ws.make_context("replay-ws", arguments) as context:
+            code = replay_ws.invoke(context)
+    except click.exceptions.Exit as wish:
+        code = wish.exit_code
+    sys.stdout.flush()
+    return code if isinstance(code, int) else SAME
 
 
 def _complain_about_usage(error: click.UsageError) -> None:

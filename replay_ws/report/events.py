@@ -8,7 +8,7 @@ event is inserted elsewhere, so that ``git diff`` shows exactly what changed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from replay_ws.clock import NS_PER_S
@@ -68,12 +68,14 @@ class Listing:
                 yield Line(_other_line(log, row, width), Tone.QUIET, cut=True)
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it, up to the limit; ``more`` counts the rest."""
+        """The events up to the limit (``more`` counts the rest), all decisions, the end."""
         events = self.session.delivered() if self.delivered else self.session.events
         shown = events[: self.limit]
         return {
             "events": [event_dict(number, event) for number, event in enumerate(shown)],
             "more": len(events) - len(shown),
+            "decisions": [asdict(decision) for decision in self.session.plan],
+            "end": self.session.end,
         }
 
 

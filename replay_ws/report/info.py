@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from replay_ws.clock import show
 from replay_ws.diff.show import clean
 from replay_ws.events.log import Direction
+from replay_ws.events.plain import plain
 from replay_ws.report.blocks import Block, Cell, Column, Line, Table, Tone, plural
 from replay_ws.report.ledger import ledger_text
 from replay_ws.report.summaries import end_text, modes_of, session_dict
@@ -21,11 +22,17 @@ TYPES_MAX = 12
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What a cassette is. ``damage`` says what is wrong with one that is not whole."""
+    """What a cassette is. ``damage`` says what is wrong with one that is not whole.
+
+    ``volatile`` holds facts outside the digest, such as when and where it was recorded.
+    """
 
     name: str
     session: Session
-    damage: str = ""
+    damage: str
+    size_bytes: int
+    version: tuple[int, int]
+    volatile: Mapping[str, Any]
 
     def blocks(self) -> Iterator[Block]:
         session = self.session
@@ -35,6 +42,7 @@ class Info:
         yield Line(f"{self.name}: {count} on {where}, {end_text(session)}", tone)
         facts = {
             "damage": self.damage,
+            "file": f"{plural(self.size_bytes, 'byte')}, format {_dotted(self.version)}",
             "source": clean(session.log.header.source),
             "recorded": f"seed {session.seed}, schedule {session.log.header.schedule}",
             "profile": session.profile,
@@ -45,6 +53,7 @@ class Info:
             "types": _types_text(session),
             "digest": session.digest,
             "fingerprint": session.fingerprint,
+            **{clean(name): clean(str(value)) for name, value in self.volatile.items()},
         }
         for name, value in facts.items():
             if value:
@@ -58,12 +67,19 @@ class Info:
         return {
             "cassette": self.name,
             "damage": self.damage,
+            "size_bytes": self.size_bytes,
+            "version": _dotted(self.version),
+            "volatile": plain(self.volatile),
             "source": self.session.log.header.source,
             "schedule": self.session.log.header.schedule,
             "decisions": len(self.session.plan),
             "types": dict(types.most_common()),
             **session_dict(self.session),
         }
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return ".".join(map(str, version))
 
 
 def _types_text(session: Session) -> str:

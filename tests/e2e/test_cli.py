@@ -336,6 +336,14 @@ def test_a_traceback_is_shown_on_demand(place: Path) -> None:
     assert 'stories.py", line' in done.stderr
 
 
+def test_an_interrupted_recording_is_complete_too(place: Path) -> None:
+    (place / "slow.py").write_text(PROGRAM.replace("SystemExit(0)", "KeyboardInterrupt"))
+    done = replay_ws("record", "slow.py:stops_at_nothing", "-o", "out.rws", cwd=place)
+    assert done.returncode == 130
+    assert done.stderr.endswith("error: interrupted\n")
+    assert api.load(place / "out.rws").end["error"] == "KeyboardInterrupt"
+
+
 @pytest.mark.parametrize("program", ["fails", "stops_at_nothing", "waits_for_ever"])
 def test_a_program_that_fails_never_touches_the_golden_that_it_should_replace(
     place: Path, program: str
@@ -365,6 +373,21 @@ def test_colour_comes_only_where_it_is_wanted(place: Path) -> None:
     assert "\x1b[" not in plain
     assert "\x1b[" in forced
     assert refused == plain
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("command", ["--help", "cat", "info"])
+def test_a_result_that_cannot_be_written_is_trouble(place: Path, command: str) -> None:
+    arguments = [command] if command.startswith("-") else [command, "golden.rws"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "replay_ws", *arguments],
+            cwd=place, stdout=full, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "error: the host: No space left on device"
+    assert "Exception ignored" not in done.stderr
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell's pipe")

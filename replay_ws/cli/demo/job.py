@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from replay_ws.api import check, compare, load, run
 from replay_ws.cli.demo import fresh
 from replay_ws.cli.demo.program import three_agents
+from replay_ws.compliance import profile_names
 from replay_ws.errors import ConfigError
 from replay_ws.faults.modes import MockBehaviorMode
 from replay_ws.report.demo import Demo, ModeReplay
@@ -89,7 +90,7 @@ def _mode_replay(
         digests=(session.digest, second_digest),
         ledger=session.ledger,
         damaged=sum(event.corrupt for event in session.delivered()),
-        score=check(session).score if session.profile else None,
+        score=check(session).score if session.profile in profile_names() else None,
         counts=diff.counts,
         first=short_line(diff, diff.first) if diff.first else "",
     )
