@@ -52,17 +52,19 @@ def import_har(
     connection: str = "",
     profile: str = "",
     source: str = "",
+    where: str = "",
     redactor: RedactorChoice = "default",
 ) -> Session:
     """The session of all WebSockets in a HAR file, each a connection, in order of time.
 
     Connections are named by host and path, or ``connection``; further ones of a name get ``#2``
-    and so on. ``source`` is said in the session's header and in errors. Raises SourceError for
-    what is no HAR file, holds no WebSocket, or has a message that cannot be read.
+    and so on. ``source`` is said in the session's header; errors call the data ``where``, or else
+    that. Raises SourceError for what is no HAR file, holds no WebSocket, or has a message that
+    cannot be read.
     """
-    name = source or "input"
+    place = where or source or "input"
     transcript = Transcript(link="tcp")
-    for socket in _sockets(_entries(data, name), connection, name):
+    for socket in _sockets(_entries(data, place), connection, place):
         messages = [
             _message(message, socket.name, f"{socket.where}, message {number}")
             for number, message in enumerate(socket.messages)
@@ -72,15 +74,15 @@ def import_har(
     return transcript.session(Header(profile=profile, source=source), redactor)
 
 
-def _entries(data: str | bytes, name: str) -> list[Any]:
+def _entries(data: str | bytes, place: str) -> list[Any]:
     """The entries of the archive."""
     try:
         # Times as Decimal: a float of epoch milliseconds has lost its nanoseconds.
-        document = json.loads(text_of(data, name), parse_float=Decimal)
+        document = json.loads(text_of(data, place), parse_float=Decimal)
     except (ValueError, ArithmeticError, RecursionError) as error:
-        where, reason = name, "it cannot be read"
+        where, reason = place, "it cannot be read"
         if isinstance(error, json.JSONDecodeError):
-            where, reason = f"{name}:{error.lineno}", error.msg
+            where, reason = f"{place}:{error.lineno}", error.msg
         raise SourceError(
             f"this is not JSON: {reason}", where=where, mend="export the HAR file again"
         ) from error
@@ -88,13 +90,13 @@ def _entries(data: str | bytes, name: str) -> list[Any]:
     if not isinstance(entries, list):
         raise SourceError(
             "this JSON is no HAR file: it has no log.entries",
-            where=name,
+            where=place,
             mend="give a HAR file, or import it as JSON lines",
         )
     return entries
 
 
-def _sockets(entries: list[Any], connection: str, name: str) -> list[_Socket]:
+def _sockets(entries: list[Any], connection: str, place: str) -> list[_Socket]:
     """The WebSockets among the entries; one at least."""
     sockets: list[_Socket] = []
     seen: dict[str, int] = {}
@@ -104,11 +106,11 @@ def _sockets(entries: list[Any], connection: str, name: str) -> list[_Socket]:
             base = connection or _name_of(_map(entry.get("request")).get("url"))
             seen[base] = seen.get(base, 0) + 1
             label = base if seen[base] == 1 else f"{base}#{seen[base]}"
-            sockets.append(_Socket(entry, messages, label, f"{name}: entry {number}"))
+            sockets.append(_Socket(entry, messages, label, f"{place}: entry {number}"))
     if not sockets:
         raise SourceError(
             f"no WebSocket among the {len(entries)} entries of this HAR file",
-            where=name,
+            where=place,
             mend="open the recorder before the page connects, and export with content",
         )
     return sockets
@@ -153,7 +155,9 @@ def _message(message: Any, connection: str, where: str) -> Moment:
     time_ns = _time_ns(facts.get("time"), where)
     data, opcode, kind = facts.get("data", ""), facts.get("opcode"), facts.get("type")
     if not isinstance(data, str):
-        raise SourceError(f"its data is {data!r:.40}", where=where, mend="data is a string")
+        raise SourceError(
+            f"its data is of type {type(data).__name__}", where=where, mend="data is a string"
+        )
     if kind == "error":  # DevTools' own word for what it saw, no frame
         return Moment(time_ns, connection, Direction.DOWNSTREAM, Op.MARK, {"error": data})
     if not isinstance(kind, str) or kind not in _DIRECTIONS:

@@ -38,4 +38,4 @@ def import_file(
         raise SourceError(
             f"it cannot be read: {reason}", where=str(path), mend="name a file that exists"
         ) from error
-    return FORMATS[chosen](data, **{"source": file.name, **options})
+    return FORMATS[chosen](data, **{"source": file.name, "where": str(path), **options})

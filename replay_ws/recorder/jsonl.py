@@ -73,36 +73,38 @@ def import_jsonl(
     connection: str = "stream",
     profile: str = "",
     source: str = "",
+    where: str = "",
     gap_ms: float = 0,
     redactor: RedactorChoice = "default",
 ) -> Session:
     """The session that JSON lines tell of; see the module for what they may be.
 
     ``connection`` names the connection where the lines do not. Events without times of their own
-    stand ``gap_ms`` apart. ``source`` is said in the session's header and in errors.
-    Raises SourceError with the line that cannot be read, ConfigError for an impossible gap.
+    stand ``gap_ms`` apart. ``source`` is said in the session's header; errors call the data
+    ``where``, or else that. Raises SourceError with the line that cannot be read (never with its
+    text, which may hold a secret), ConfigError for an impossible gap.
     """
     if not 0 <= gap_ms <= _GAP_MS_MAX:
         raise ConfigError(
             f"a gap of {gap_ms} ms between events", mend=f"gap_ms is within 0..{_GAP_MS_MAX}"
         )
-    name = source or "input"
+    place = where or source or "input"
     transcript: Transcript | None = None
     parse: _ParseLine | None = None
     # Not splitlines(): U+2028 may stand inside a JSON string.
-    for number, raw in enumerate(text_of(data, name).split("\n"), start=1):
+    for number, raw in enumerate(text_of(data, place).split("\n"), start=1):
         line = raw.strip(" \t\r")
         if not line:
             continue
-        where = f"{name}:{number}"
-        value = _json(line, where)
+        here = f"{place}:{number}"
+        value = _json(line, here)
         if transcript is None or parse is None:
             transcript, parse = _begin(value, connection, ms(gap_ms))
         try:
-            transcript.add(parse(value, line), where)
+            transcript.add(parse(value, line), here)
         except _LineError as error:
             what, mend = error.args
-            raise SourceError(what, where=where, mend=mend) from error
+            raise SourceError(what, where=here, mend=mend) from error
     assert transcript is not None, "a text that is not empty has a line"
     return transcript.session(Header(profile=profile, source=source), redactor)
 
@@ -111,9 +113,11 @@ def _json(line: str, where: str) -> Any:
     try:
         return json.loads(line)
     except (ValueError, RecursionError) as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else "it cannot be read"
+        reason = "it cannot be read"
+        if isinstance(error, json.JSONDecodeError):
+            reason = f"{error.msg}, column {error.colno}"
         raise SourceError(
-            f"this line is not JSON: {reason}: {line:.40}",
+            f"this line is not JSON: {reason}",
             where=where,
             mend="give one JSON event per line (`jq -c .[]` makes that of an array)",
         ) from error
@@ -148,7 +152,7 @@ def _close(text: str) -> tuple[Op, Any]:
     if not code:
         return Op.DROPPED, {}
     if not (code.isascii() and code.isdigit() and 1000 <= int(code[:5]) <= 4999):
-        raise _LineError(f"a close says {text!r:.40}", 'write it as "1000 reason"')
+        raise _LineError("a close names no code within 1000..4999", 'write it as "1000 reason"')
     return Op.CLOSE, [int(code), reason]
 
 
@@ -183,7 +187,8 @@ def _field(value: Any, name: str, kind: type) -> Any:
     if not isinstance(value, dict) or name not in value:
         raise _LineError(f"the line has no {name!r}", "write all lines like the first one")
     if not isinstance(value[name], kind):
-        raise _LineError(f"{name!r} is {value[name]!r:.40}", f"it must be of type {kind.__name__}")
+        found = type(value[name]).__name__
+        raise _LineError(f"{name!r} is of type {found}", f"it must be of type {kind.__name__}")
     return value[name]
 
 
@@ -205,7 +210,7 @@ def _bytes(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise _LineError(f"{text!r:.40} is not base64: {error}", "encode the bytes anew") from error
+        raise _LineError(f"its bytes are not base64: {error}", "encode them anew") from error
 
 
 # --- out -----------------------------------------------------------------------------------

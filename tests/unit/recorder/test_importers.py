@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import replay_ws
 from replay_ws.errors import ConfigError, ReplayWsError, SourceError
 from replay_ws.recorder.importers import FORMATS, import_file
 
@@ -38,6 +39,21 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         with pytest.raises(SourceError) as caught:
             import_file(path)
         assert caught.value.where == str(path)
+
+
+def test_an_error_names_the_file_as_it_was_given(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("{}\noops")
+    with pytest.raises(SourceError) as caught:
+        import_file(path)
+    assert caught.value.where == f"{path}:2"
+
+
+def test_a_cassette_needs_no_import(tmp_path: Path) -> None:
+    path = tmp_path / "a.rws"
+    replay_ws.save(FORMATS["jsonl"]("{}"), path)
+    with pytest.raises(SourceError, match="already"):
+        import_file(path)
 
 
 @pytest.mark.parametrize("format", FORMATS)

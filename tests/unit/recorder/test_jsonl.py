@@ -207,13 +207,13 @@ def test_what_json_cannot_say_stands_beside_its_nearest_json() -> None:
         (tap({}) + '\n{"type":"a"}', "in.jsonl:2", "no 'op'"),
         (tap({}) + "\n5", "in.jsonl:2", "no 'op'"),
         (tap({"t": -1}), "in.jsonl:1", "'t' is -1"),
-        (tap({"t": 1.5}), "in.jsonl:1", "'t' is 1.5"),
+        (tap({"t": 1.5}), "in.jsonl:1", "'t' is of type float"),
         (tap({"t": True}), "in.jsonl:1", "'t' is True"),
         (tap({"t": 1 << 62}), "in.jsonl:1", "'t' is 46116"),
         (tap({"t": 0}, {"t": 1 << 61}), "in.jsonl:2", "away from the first"),
         (tap({"d": "?"}), "in.jsonl:1", "'d' is '?'"),
         (tap({"op": "z"}), "in.jsonl:1", "'op' is 'z'"),
-        (tap({"x": None}), "in.jsonl:1", "'x' is None"),
+        (tap({"x": None}), "in.jsonl:1", "'x' is of type NoneType"),
         (tap({"x": "\ud800"}), "in.jsonl:1", "surrogate"),
         (tap({"op": "b", "x": "?"}), "in.jsonl:1", "base64"),
         (tap({"op": "close", "x": "7"}), "in.jsonl:1", "close"),
@@ -252,6 +252,22 @@ def test_a_damaged_export_is_named_with_its_line(damage: dict[str, Any]) -> None
         del bad["text"]
     with pytest.raises(SourceError, match=r"^in\.jsonl:2: "):
         import_jsonl(f"{json.dumps(good)}\n{json.dumps(bad)}", source="in.jsonl")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{} {secret}",
+        "{secret}",
+        tap({"op": "close", "x": "{secret}"}),
+        tap({"op": "b", "x": "{secret}"}),
+    ],
+)
+def test_an_error_holds_nothing_of_the_text(text: str) -> None:
+    secret = "sk-proj-abcdefghijklmnop1234"
+    with pytest.raises(SourceError) as caught:
+        import_jsonl(text.replace("{secret}", secret))
+    assert secret not in str(caught.value)
 
 
 @pytest.mark.parametrize("gap_ms", [-1, float("nan"), float("inf")])
