@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from replay_ws.errors import GoldenMismatch as GoldenMismatch
     from replay_ws.errors import ProgramError as ProgramError
     from replay_ws.errors import ReplayWsError as ReplayWsError
+    from replay_ws.errors import SourceError as SourceError
     from replay_ws.events.model import Decision as Decision
     from replay_ws.events.model import Event as Event
     from replay_ws.events.model import Fate as Fate
@@ -43,7 +44,7 @@ _HOMES = {
     "replay_ws.cassette.redaction": "Redactor",
     "replay_ws.errors": (
         "CassetteError ConfigError DeadlockError EscapeError GoldenMismatch ProgramError "
-        "ReplayWsError"
+        "ReplayWsError SourceError"
     ),
     "replay_ws.events.model": "Decision Event Fate Ledger Plan",
     "replay_ws.faults.configuration": "MockConfiguration",

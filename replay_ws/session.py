@@ -6,7 +6,7 @@ objects follow from it; each is worked out when it is first asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from hashlib import sha256
 from typing import Any
@@ -14,10 +14,8 @@ from typing import Any
 from replay_ws.cassette.format import digest as log_digest
 from replay_ws.channel import Outcome
 from replay_ws.clock import show
-from replay_ws.events.encoding import EncodingError
 from replay_ws.events.log import MESSAGES, Direction, Log, Op
 from replay_ws.events.model import Event, Fate, Ledger, Plan
-from replay_ws.events.plain import to_json
 from replay_ws.faults.malformed import damage
 from replay_ws.faults.toxics import Script
 from replay_ws.playback import plan_of, play
@@ -165,29 +163,9 @@ class Session:
         position, kind = divmod(amount - 1, len(kinds))
         return damage(log.ops[row], log.bodies[row], kinds[kind], position)
 
-    def lines(self) -> Iterator[str]:
-        """One stable line per row, without times or offsets: what ``git diff`` compares."""
-        for row, op in enumerate(self.log.ops):
-            yield _line(self.log, row, Op(op))
-
     def __len__(self) -> int:
         return len(self.events)
 
     def __repr__(self) -> str:
         duration = show(self.end_ns)
         return f"<Session seed={self.seed} {self.ledger} in {duration}, ended {self.end['status']}>"
-
-
-def _line(log: Log, row: int, op: Op) -> str:
-    sign = Direction(log.lanes[row] & 1).sign
-    try:
-        body = log.value(row)
-    except EncodingError:
-        body = log.bodies[row]
-    return f"{log.lanes[row] >> 1}{sign} {op.name.lower()} {_shown(op, body)}"
-
-
-def _shown(op: Op, body: Any) -> str:
-    if op is Op.TEXT and "\n" not in body and "\r" not in body:
-        return str(body)
-    return to_json(body)

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from importlib import import_module
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ import replay_ws  # noqa: E402
 from replay_ws.cassette.format import encode  # noqa: E402
 from replay_ws.clock import show  # noqa: E402
 from replay_ws.recorder.importers import import_file  # noqa: E402
+from replay_ws.report.events import stable_lines  # noqa: E402
 
 CASSETTES = ROOT / "cassettes"
 SOURCES = CASSETTES / "sources"
@@ -149,7 +150,8 @@ def _first_difference(path: Path, session: replay_ws.Session) -> str:
 
 def _timed_lines(session: replay_ws.Session) -> Iterator[str]:
     """The rows of a session as lines, each with its time."""
-    for time_ns, line in zip(session.log.times, session.lines(), strict=True):
+    lines = islice(stable_lines(session), 1, None)  # behind what it says of itself
+    for time_ns, line in zip(session.log.times, lines, strict=True):
         yield f"{show(time_ns)}  {line}"
 
 

@@ -31,6 +31,10 @@ def import_file(
     chosen = format or ("har" if file.suffix.lower() == ".har" else "jsonl")
     if chosen not in FORMATS:
         raise ConfigError(f"unknown format {chosen!r}", mend=f"use one of: {known(FORMATS)}")
+    if chosen == "har" and "gap_ms" in options:
+        raise ConfigError(
+            "a HAR file has times of its own", where=str(path), mend="leave the gap out"
+        )
     try:
         data = file.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name

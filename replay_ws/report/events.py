@@ -81,9 +81,19 @@ class Listing:
 
 def stable_lines(session: Session) -> Iterator[str]:
     """What the session says of itself, then a line per row, without times, numbers or offsets."""
-    header = session.log.header
+    log, header = session.log, session.log.header
     yield f"session seed={header.seed} profile={header.profile} source={clean(header.source)}"
-    yield from session.lines()
+    for row, op in enumerate(log.ops):
+        lane = log.lanes[row]
+        text = _stable_text(log, row, Op(op))
+        yield f"{lane >> 1}{Direction(lane & 1).sign} {Op(op).name.lower()} {text}"
+
+
+def _stable_text(log: Log, row: int, op: Op) -> str:
+    body = log.bodies[row]
+    if op is Op.TEXT and isinstance(body, str):
+        return clean(body)
+    return _other_text(log, row, op)
 
 
 # --- one event -----------------------------------------------------------------------------

@@ -24,6 +24,11 @@ from replay_ws.report.summaries import Recorded
     help="What FILE is; by default its suffix says so.",
 )
 @click.option("--profile", default="", help="Protocol that the recording speaks.")
+@click.option(
+    "--gap-ms",
+    type=click.FloatRange(min=0),
+    help="Time between events that have none of their own (JSON lines).",
+)
 @options.redact_keys
 @options.force
 @options.as_json
@@ -32,6 +37,7 @@ def command(
     output: Path,
     format: str | None,
     profile: str,
+    gap_ms: float | None,
     redact_keys: Sequence[str],
     force: bool,
     as_json: bool,
@@ -42,7 +48,9 @@ def command(
     lines of a wire tap, or what `replay-ws export` prints. Secrets are redacted on the way in.
     """
     options.refuse_to_replace(output, force=force)
-    session = import_file(file, format=format, profile=profile, redactor=Redactor(redact_keys))
+    more = {} if gap_ms is None else {"gap_ms": gap_ms}
+    redactor = Redactor(redact_keys)
+    session = import_file(file, format=format, profile=profile, redactor=redactor, **more)
     save(session, output)
     show(Recorded(str(output), session, "imported"), as_json=as_json)
     return SAME
