@@ -8,6 +8,8 @@ program under test (``DeadlockError``, ``EscapeError``, ``GoldenMismatch``).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class ReplayWsError(Exception):
     """Base of all errors that replay_ws raises on purpose."""
@@ -65,6 +67,6 @@ class GoldenMismatch(ReplayWsError, AssertionError):
     """A run differs from its golden."""
 
 
-def known(names: object) -> str:
+def known(names: Iterable[object]) -> str:
     """``names`` as a mend line lists them: sorted, comma separated."""
-    return ", ".join(sorted(str(name) for name in names))  # type: ignore[attr-defined]
+    return ", ".join(sorted(map(str, names)))

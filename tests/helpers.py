@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from replay_ws.api import RunResult, run
 from replay_ws.events.log import Direction, Op
 from replay_ws.events.model import Event, Fate
+from replay_ws.mock.manager import MockWebSocketManager, SendResult
 
 
 def event(
@@ -50,3 +53,25 @@ def session(*items: Event | str) -> Told:
         events.append(replace(one, index=seen[lane], row=len(events)))
         seen[lane] += 1
     return Told(events)
+
+
+TOKEN = {"type": "token"}
+
+
+def tokens(count: int, size: int = 0) -> list[dict[str, Any]]:
+    """``count`` numbered messages."""
+    return [{"type": "token", "n": number, "text": "x" * size} for number in range(count)]
+
+
+def sent(
+    *messages: Any, thread: str = "t1", at_once: bool = False, **fields: Any
+) -> RunResult[list[SendResult]]:
+    """A run whose one mock, made with ``fields``, sends ``messages`` in turn or ``at_once``."""
+
+    async def program() -> list[SendResult]:
+        mock = MockWebSocketManager(**fields)
+        if at_once:
+            return await asyncio.gather(*(mock.send(thread, message) for message in messages))
+        return [await mock.send(thread, message) for message in messages]
+
+    return run(program)

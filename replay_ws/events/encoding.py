@@ -127,8 +127,9 @@ def _unordered(code: int) -> Callable[[Any], msgpack.ExtType]:
 
 
 def _integer(value: int) -> Any:
-    if type(value) is not int:  # a subclass; bool never gets here
-        return int(value)
+    value = int(value)  # it may be of a subclass; bool never gets here
+    if -(1 << 63) <= value < 1 << 64:
+        return value
     return msgpack.ExtType(BIGINT, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
 
 

@@ -40,7 +40,7 @@ def _integer(low: int, high: int, unit: str) -> Check:
             raise ValueError(f"a whole number ({unit})")
         if not low <= value <= high:
             raise ValueError(f"within {low}..{high} ({unit})")
-        return value
+        return int(value)
 
     return check
 
@@ -59,17 +59,17 @@ def _choice(*names: str) -> Check:
     def check(value: Any) -> str:
         if value not in names:
             raise ValueError(f"one of: {known(names)}")
-        return str(value)
+        return names[names.index(value)]
 
     return check
 
 
 def _names(*names: str) -> Check:
     def check(value: Any) -> tuple[str, ...]:
-        given = (value,) if isinstance(value, str) else tuple(value)
-        if not given or not set(given) <= set(names):
+        given = [value] if isinstance(value, str) else value
+        if not isinstance(given, list | tuple) or not given or any(n not in names for n in given):
             raise ValueError(f"one or more of: {known(names)}")
-        return given
+        return tuple(names[names.index(name)] for name in given)
 
     return check
 
@@ -232,7 +232,7 @@ class MockConfiguration:
             value = getattr(self, name) if name in given else row.get(name, default)
             try:
                 object.__setattr__(self, name, check(value))
-            except (ValueError, TypeError) as error:
+            except ValueError as error:
                 raise ConfigError(
                     f"{name} is {value!r}", where="MockConfiguration", mend=f"it must be {error}"
                 ) from None

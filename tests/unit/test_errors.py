@@ -1,0 +1,50 @@
+"""Every error says what is wrong, where, and how to mend it."""
+
+from __future__ import annotations
+
+import pytest
+
+from replay_ws import errors
+from replay_ws.errors import ConfigError, DeadlockError, GoldenMismatch, ReplayWsError, known
+
+KINDS = [
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, ReplayWsError)
+]
+
+
+def test_an_error_reads_where_what_and_how_to_mend_it() -> None:
+    error = ReplayWsError("record 912 is damaged", where="refund.rws", mend="recover it")
+    assert str(error) == "refund.rws: record 912 is damaged\n  mend: recover it"
+    assert (error.what, error.where, error.mend) == (
+        "record 912 is damaged",
+        "refund.rws",
+        "recover it",
+    )
+
+
+def test_an_error_without_a_place_or_a_remedy_says_what_it_knows() -> None:
+    assert str(ReplayWsError("no luck")) == "no luck"
+
+
+def test_a_deadlock_names_everybody_who_waits() -> None:
+    error = DeadlockError("nothing can happen any more", waiting=("Task-1 at a.py:3",))
+    assert str(error).splitlines()[:2] == ["nothing can happen any more", "  Task-1 at a.py:3"]
+    assert "mend: " in str(error).splitlines()[-1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_error_is_one_of_ours(kind: type[ReplayWsError]) -> None:
+    assert kind.__doc__
+    with pytest.raises(ReplayWsError):
+        raise kind("what")
+
+
+def test_errors_are_also_what_python_calls_them() -> None:
+    assert issubclass(ConfigError, ValueError)
+    assert issubclass(GoldenMismatch, AssertionError)
+
+
+def test_known_names_are_listed_in_order() -> None:
+    assert known({"b", "a", "c"}) == "a, b, c"
