@@ -161,8 +161,7 @@ class Network:
         if refusal:
             return self._settle(send, refusal, behaviour.terms.reject_ns)
         if behaviour.calm and not behaviour.partitioned and not lane:
-            self.outcome.enter(row, Fate.PENDING)
-            self.outcome.arrive(now_ns, row)
+            self.outcome.pass_through(row, now_ns)
             verdict = Verdict(Fate.DELIVERED, 0, row)
         else:
             verdict = self._transmit(send)

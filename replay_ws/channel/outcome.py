@@ -29,11 +29,17 @@ class Outcome:
 
     def enter(self, row: int, fate: Fate) -> None:
         """An intent was made."""
-        missing = row - len(self.fates)
-        if missing:
-            self.fates.extend(bytes(missing))
-        self.fates.append(fate)
+        fates = self.fates
+        if row > len(fates):
+            fates.extend(bytes(row - len(fates)))
+        fates.append(fate)
         self.counts[fate] += 1
+
+    def pass_through(self, row: int, now_ns: int) -> None:
+        """An intent was made, and arrived at once."""
+        self.enter(row, Fate.DELIVERED)
+        self.times.append(now_ns)
+        self.rows.append(row)
 
     def move(self, row: int, fate: Fate) -> None:
         """An intent's fate changed."""

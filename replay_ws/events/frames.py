@@ -22,6 +22,8 @@ def type_of(message: object) -> str:
 
 def type_name(event: object) -> str:
     """A ``type`` as it will be read back: a string, also that of an Enum; else the empty one."""
+    if type(event) is str:
+        return event
     if isinstance(event, Enum):
         event = event.value
     return str.__str__(event) if isinstance(event, str) else ""
