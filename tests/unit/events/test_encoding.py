@@ -143,7 +143,10 @@ def test_signs_and_nan_of_floats_stay() -> None:
 
 def test_a_set_has_one_encoding_whatever_its_order() -> None:
     names = [f"name-{number}" for number in range(50)]
-    assert encode(set(names)) == encode(set(reversed(names)))
+    backwards: set[str] = set()
+    for name in reversed(names):
+        backwards.add(name)
+    assert encode(set(names)) == encode(backwards)
 
 
 def test_a_dict_keeps_its_order_for_it_is_part_of_what_was_sent() -> None:
@@ -297,7 +300,8 @@ def test_both_back_ends_give_and_refuse_the_same(tmp_path: Path) -> None:
         )
         said.append(done)
     c, python = said
-    assert ("fallback" in python.stderr) and ("fallback" not in c.stderr)
+    assert "fallback" in python.stderr
+    assert "fallback" not in c.stderr
     # Sets are shown in the order of their hashes.
     assert [line.split(" ")[0] for line in c.stdout.splitlines()] == [
         line.split(" ")[0] for line in python.stdout.splitlines()

@@ -9,7 +9,7 @@ import pytest
 from replay_ws.events.frames import type_name, type_of, type_of_text
 
 
-class Event(str, Enum):
+class Event(str, Enum):  # noqa: UP042  # as most programs have it
     TOKEN = "token"
 
 
