@@ -214,14 +214,15 @@ def unpack_columns(packed: Buffer, minor: int) -> Columns:
     """The records in ``packed``; raises one of MALFORMED."""
     unpacker = record_unpacker()
     unpacker.feed(packed)
-    records: Iterable[Any] = unpacker
+    unpacker.feed(_NIL)  # half a record at the end would swallow it
+    records = list(unpacker)
+    _require(bool(records) and records.pop() is None, "half a record")
     if minor > VERSION_MINOR:
-        records = [record[:RECORD_FIELDS] for record in unpacker]
-    columns = columns_of(records, minor)
-    _require(unpacker.tell() == len(packed), "half a record")
-    return columns
+        records = [record[:RECORD_FIELDS] for record in records]
+    return columns_of(records, minor)
 
 
+_NIL = b"\xc0"
 _BODY_TYPES = [str if op == Op.TEXT else bytes for op in range(256)]
 _KNOWN_OPS = bytes(Op)
 

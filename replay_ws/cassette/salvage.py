@@ -44,7 +44,7 @@ from replay_ws.cassette.parsing import (
 )
 from replay_ws.cassette.reader import Cassette
 from replay_ws.cassette.search import Checkpoints, Found, Walk, walk_records
-from replay_ws.cassette.shapes import SHAPES, fits
+from replay_ws.cassette.shapes import SHAPES, fits, misfit
 from replay_ws.errors import CassetteError
 from replay_ws.events.encoding import decode
 from replay_ws.events.log import Channel, Connection, Header, Log, Op
@@ -199,6 +199,9 @@ class _Salvager:
             columns = unpack_columns(packed, self._minor)
             # The checkpoint's own time, so that a damaged span before this one shifts nothing.
             start_ns = found.checkpoint.time_ns - sum(columns.deltas)
+            start_row = found.checkpoint.rows - len(columns.ops)
+            if not self._lost_bytes and (start_row, start_ns) != (len(self._log), self._log.end_ns):
+                return False
             self._append(columns, start_ns)
         except MALFORMED:
             return False
@@ -213,7 +216,11 @@ class _Salvager:
         for record, record_end in walk.records:
             try:
                 fields = record[:RECORD_FIELDS] if self._minor > VERSION_MINOR else record
-                self._append(columns_of([fields], self._minor), time_ns)
+                columns = columns_of([fields], self._minor)
+                # A cut filled with zeros, as file systems do, can look like a whole record.
+                if misfit(columns.ops[0], columns.bodies[0]):
+                    break
+                self._append(columns, time_ns)
             except MALFORMED:
                 break
             time_ns, end, count = self._log.end_ns, record_end, count + 1

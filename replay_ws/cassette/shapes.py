@@ -11,7 +11,7 @@ from replay_ws.events.log import STRUCTURED, Op
 Shape = Any
 SHAPES: dict[Op, Shape] = {
     Op.OBJECT: object,
-    Op.INVALID: str,
+    Op.INVALID: object,
     Op.CLOSE: [int, str],
     Op.HANDSHAKE: {},
     Op.ACCEPTED: {},

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay_ws.cassette.redaction import Redactor
@@ -317,7 +317,8 @@ def test_a_recording_holds_no_trace_of_the_secrets(tmp_path: Path) -> None:
     "piece",
     ["a", "a.", "sk-", "eyJ", "eyJ-", "eyJaaaaa.", "://", "://a", "a://", "=", "a=", "a:", "\\\\",
      '"', '"a":"', "Bearer ", "bearer  ", " ", "cookie:", "-----BEGIN ",
-     "-----BEGIN PRIVATE KEY-----", "github_pat_", "token=", "{", "[[", "@", "xoxb-", "AKIA", "Basic a"],
+     "-----BEGIN PRIVATE KEY-----", "github_pat_", "token=", "{", "[[", "@", "xoxb-",
+     "AKIA", "Basic a"],
 )  # fmt: skip
 def test_the_time_for_a_message_grows_with_its_size_only(piece: str) -> None:
     text = "token " + piece * (200_000 // len(piece))
@@ -334,6 +335,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(json_values)
 def test_cleaning_twice_is_cleaning_once(value: Any) -> None:
     redactor = Redactor()
@@ -343,12 +345,14 @@ def test_cleaning_twice_is_cleaning_once(value: Any) -> None:
         assert redactor.text(str(once)) == redactor.text(redactor.text(str(once)))
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_any_bytes_can_be_cleaned(data: bytes) -> None:
     for op in (Op.OBJECT, Op.BINARY):
         assert isinstance(Redactor().clean(op, data + b" bearer x token"), bytes)
 
 
+@settings(deadline=None)
 @given(st.text(min_size=6))
 def test_a_password_never_stays(password: str) -> None:
     redactor = Redactor()
