@@ -72,6 +72,7 @@ def run(
     base = config or DEFAULT
     if mode is not None:
         base = base.replace(mode=mode)
+    seed = MockConfiguration(seed=seed).seed or 0  # refuses what is no seed
     loop = VirtualLoop()
     header = Header(seed=seed, schedule=schedule, profile=profile)
     recording = Recording(header, LoopClock(loop), redactor or Redactor(), base)

@@ -64,7 +64,7 @@ def tokens(count: int, size: int = 0) -> list[dict[str, Any]]:
 
 
 def sent(
-    *messages: Any, thread: str = "t1", at_once: bool = False, **fields: Any
+    *messages: Any, thread: str = "t1", at_once: bool = False, seed: int = 0, **fields: Any
 ) -> RunResult[list[SendResult]]:
     """A run whose one mock, made with ``fields``, sends ``messages`` in turn or ``at_once``."""
 
@@ -74,4 +74,4 @@ def sent(
             return await asyncio.gather(*(mock.send(thread, message) for message in messages))
         return [await mock.send(thread, message) for message in messages]
 
-    return run(program)
+    return run(program, seed=seed)

@@ -27,3 +27,14 @@ def type_name(event: object) -> str:
     if isinstance(event, Enum):
         event = event.value
     return str.__str__(event) if isinstance(event, str) else ""
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text frame can hold ``text``: it holds no half of a surrogate pair."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

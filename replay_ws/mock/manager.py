@@ -18,7 +18,7 @@ from replay_ws.channel import Verdict
 from replay_ws.clock import NS_PER_S
 from replay_ws.errors import ConfigError, EscapeError, known
 from replay_ws.events.encoding import EncodingError
-from replay_ws.events.frames import type_name, type_of_text
+from replay_ws.events.frames import is_unicode, type_name, type_of_text
 from replay_ws.events.log import Connection, Direction, Header, Op
 from replay_ws.events.model import Fate
 from replay_ws.faults.configuration import DEFAULT, MockConfiguration
@@ -268,7 +268,10 @@ class MockWebSocketManager:
         if isinstance(message, bytes):
             return Op.BINARY, "", message
         if isinstance(message, str):
-            return Op.TEXT, type_of_text(message), message
+            if is_unicode(message):
+                return Op.TEXT, type_of_text(message), message
+            # RFC 6455 8.1: a text frame that is not UTF-8 fails the connection.
+            return Op.INVALID, "", self._recording.log.encode("a text frame is not Unicode")
         try:
             body = self._recording.log.encode(message)
         except EncodingError as error:

@@ -38,11 +38,12 @@ from typing import Any
 from replay_ws.clock import ms
 from replay_ws.errors import ConfigError, SourceError
 from replay_ws.events.encoding import EncodingError, decode, encode
+from replay_ws.events.frames import is_unicode
 from replay_ws.events.log import MESSAGES, Direction, Header, Op
 from replay_ws.events.model import Event
 from replay_ws.events.plain import plain
 from replay_ws.recorder.source import text_of
-from replay_ws.recorder.transcript import Moment, RedactorChoice, Transcript, is_unicode
+from replay_ws.recorder.transcript import Moment, RedactorChoice, Transcript
 from replay_ws.session import Session
 
 _DIRECTIONS = {direction.sign: direction for direction in Direction}

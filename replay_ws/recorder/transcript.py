@@ -14,7 +14,7 @@ from replay_ws.cassette.redaction import Redactor
 from replay_ws.clock import show
 from replay_ws.errors import SourceError
 from replay_ws.events.encoding import decode
-from replay_ws.events.frames import type_of, type_of_text
+from replay_ws.events.frames import is_unicode, type_of, type_of_text
 from replay_ws.events.log import MESSAGES, Channel, Connection, Direction, Header, Log, Op
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.session import Session
@@ -142,14 +142,3 @@ class _Cleaner:
             self._names[name] = clean.text(name)
         body = clean.clean(moment.op, body) if moment.op in MESSAGES else clean.value(body)
         return moment._replace(connection=self._names[name], body=body)
-
-
-def is_unicode(text: str) -> bool:
-    """Whether ``text`` can be written as UTF-8: it holds no half of a surrogate pair."""
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

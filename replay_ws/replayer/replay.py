@@ -30,6 +30,7 @@ def replay(
     """
     if mode is not None:
         config = (config or MockConfiguration()).replace(mode=mode)
+    seed = MockConfiguration(seed=seed).seed  # refuses what is no seed
     if config is not None and config.seed is not None:
         if seed not in (None, config.seed):
             raise ConfigError(

@@ -6,7 +6,7 @@ from enum import Enum
 
 import pytest
 
-from replay_ws.events.frames import type_name, type_of, type_of_text
+from replay_ws.events.frames import is_unicode, type_name, type_of, type_of_text
 
 
 class Event(str, Enum):  # noqa: UP042  # as most programs have it
@@ -39,3 +39,8 @@ def test_what_is_no_string_is_no_type(event: object) -> None:
 )
 def test_the_type_of_a_text_frame_is_that_of_its_json(text: str, event: str) -> None:
     assert type_of_text(text) == event
+
+
+def test_a_text_with_half_a_character_is_not_unicode() -> None:
+    assert is_unicode("é\U0001f600")
+    assert not is_unicode("\ud83d")
