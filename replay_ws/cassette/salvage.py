@@ -20,6 +20,7 @@ Rows behind a gap may refer to names that were defined inside it. They get place
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import compress
 from typing import Any, NamedTuple
@@ -155,11 +156,10 @@ class _Salvager:
         for entry in cassette.index:
             packed = memoryview(self._data)[self._at : entry.offset]
             block = self._data[entry.offset : entry.offset + BLOCK_SIZE]
-            try:
+            found = None
+            with suppress(CassetteError):
                 checkpoint = check_span(packed, block, cassette.where, len(self._log), self._at)
-            except CassetteError:
-                checkpoint = None
-            found = Found(entry.offset, checkpoint) if checkpoint else None
+                found = Found(entry.offset, checkpoint)
             if not self._read_span(found, verified=True):
                 self._skip_to(entry.offset + BLOCK_SIZE)
 

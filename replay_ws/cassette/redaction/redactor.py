@@ -22,6 +22,7 @@ import msgpack
 from replay_ws.cassette.redaction.keys import SecretKeys
 from replay_ws.cassette.redaction.patterns import (
     PLACEHOLDER,
+    looks_made_up,
     looks_suspicious,
     looks_suspicious_bytes,
     redact_patterns,
@@ -92,7 +93,10 @@ class Redactor:
                 return self._json(text)
             except (ValueError, RecursionError):
                 pass  # not JSON after all, or too deep to follow
-        return self._plain(text)
+        text = self._plain(text)
+        if "{" in text:  # events of a stream, or JSON lines
+            text = "".join(map(self._line, text.splitlines(keepends=True)))
+        return text
 
     def value(self, plain: Any) -> Any:
         """Plain data, such as headers, without secrets."""
@@ -106,14 +110,16 @@ class Redactor:
 
     def _replace(self, secret: str) -> str:
         """What stands for ``secret``; for ``Bearer abc`` the scheme stays."""
-        if scheme := _SCHEME.fullmatch(secret):
-            return scheme[1] + self._replace(scheme[2])
+        if with_scheme := _SCHEME.fullmatch(secret):
+            scheme, secret = with_scheme.groups()
+        else:
+            scheme = ""
         if not secret.strip() or PLACEHOLDER.fullmatch(secret):
-            return secret
+            return scheme + secret
         if secret not in self._placeholders:
             self._placeholders[secret] = f"<secret-{len(self._placeholders) + 1}>"
             self._listen_for(secret)
-        return self._placeholders[secret]
+        return scheme + self._placeholders[secret]
 
     def _listen_for(self, secret: str) -> None:
         """Look for ``secret`` in later texts."""
@@ -125,10 +131,11 @@ class Redactor:
             self._hints.append(hint)
             self._hints_bytes.append(hint.encode("utf-8", "surrogatepass"))
 
-    def _plain(self, text: str) -> str:
+    def _plain(self, text: str, *, made_up: bool = False) -> str:
+        """``text`` without patterns and echoes; with ``made_up``, echoes that are words stay."""
         text = redact_patterns(text, self._keys, self._replace)
         for secret in self._echoes:
-            if secret in text:
+            if secret in text and not (made_up and not looks_made_up(secret)):
                 text = text.replace(secret, self._placeholders[secret])
         return text
 
@@ -154,9 +161,9 @@ class Redactor:
             case msgpack.ExtType():
                 return self._ext(value, secret=secret)
             case list() | tuple():
-                return type(value)(self._array(value, secret=secret))
+                return _like(value, self._array(value, secret=secret))
             case set() | frozenset():
-                return type(value)(self._value(item, secret=secret) for item in value)
+                return {self._value(item, secret=secret) for item in value}
             case _:
                 return self._replace(str(value)) if secret else value
 
@@ -169,22 +176,26 @@ class Redactor:
         named = any(name in self._keys for name in names if isinstance(name, str))
         for key, value in items:
             hidden = secret or key in self._keys or (named and key == "value")
-            # A key is no echo, even if some password is the word "password".
             if isinstance(key, str) and self._is_suspicious(key):
-                key = redact_patterns(key, self._keys, self._replace)
+                # Some password may be the word "password", which stays a key.
+                key = self._plain(key, made_up=True)
             yield key, self._value(value, secret=hidden)
 
     def _array(self, items: Sequence[Any], *, secret: bool) -> list[Any]:
         if all(isinstance(item, list | tuple) and _is_pair(item) for item in items):
             # [["Authorization", ...], ...], as headers that may repeat are written.
-            hidden = [secret or name in self._keys for name, _ in items]
-            values = [self._value(item[1], secret=h) for item, h in zip(items, hidden, strict=True)]
-            return [type(item)((item[0], v)) for item, v in zip(items, values, strict=True)]
+            return [_like(item, self._pair(*item, secret=secret)) for item in items]
         return [self._value(item, secret=secret) for item in items]
+
+    def _pair(self, name: str, value: Any, *, secret: bool) -> list[Any]:
+        hidden = secret or name in self._keys
+        return [self._value(name, secret=secret), self._value(value, secret=hidden)]
 
     def _ext(self, ext: Any, *, secret: bool) -> Any:
         if ext.code not in (TUPLE, SET, FROZENSET, NAMED):
-            return self._replace(str(decode(encode(ext)))) if secret else ext
+            if secret:
+                return self._replace(str(decode(encode(ext))))
+            return ext._replace(data=self._binary(ext.data))
         items = _unpack(ext.data)
         if ext.code == NAMED:
             return ext._replace(data=encode([items[0], self._value(items[1], secret=secret)]))
@@ -198,15 +209,23 @@ class Redactor:
     def _packed(self, body: bytes) -> bytes:
         try:
             decode(body)  # refuses what is not canonical, and what is too deep to follow
+            return encode(self._value(_unpack(body), secret=False))
         except EncodingError:
             return self._binary(body)
-        return encode(self._value(_unpack(body), secret=False))
 
     def _binary(self, data: bytes) -> bytes:
         try:
             return self.text(data.decode()).encode()
         except UnicodeDecodeError:
             return self._plain(data.decode("latin-1")).encode("latin-1")
+
+    def _line(self, line: str) -> str:
+        """A line that may end with JSON, as ``data: {...}`` does."""
+        start = line.find("{")
+        try:
+            return line[:start] + self._json(line[start:]) if start >= 0 else line
+        except (ValueError, RecursionError):
+            return line
 
     def _json(self, text: str) -> str:
         """JSON with other leaves in the same places; raises ValueError if it is no JSON."""
@@ -244,6 +263,11 @@ def _leaves(value: Any) -> Iterator[Any]:
             yield from _leaves(item)
     else:
         yield value
+
+
+def _like(original: Any, items: list[Any]) -> Any:
+    """``items`` as a tuple where a tuple was."""
+    return tuple(items) if isinstance(original, tuple) else items
 
 
 def _is_pair(item: Sequence[Any]) -> bool:

@@ -8,9 +8,10 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -247,6 +248,48 @@ def test_a_token_behind_its_scheme_is_the_same_secret_alone() -> None:
     redactor = Redactor()
     redactor.value({"authorization": f"Bearer {BEARER}"})
     assert redactor.text(f"rejected {BEARER}") == "rejected <secret-1>"
+
+
+@dataclass
+class Login:
+    user: str
+    password: str
+
+
+def test_names_of_pairs_and_keys_are_looked_at_too() -> None:
+    redactor = Redactor()
+    assert redactor.value([[API_KEY, 1], ["a", API_KEY]]) == [
+        ["<secret-1>", 1],
+        ["a", "<secret-1>"],
+    ]
+    redactor.value({"password": "hunter2"})
+    assert redactor.value({"hunter2": {API_KEY: 1}}) == {"<secret-2>": {"<secret-1>": 1}}
+
+
+def test_many_schemes_are_no_trouble() -> None:
+    value = "bearer " * 5000 + "x"
+    assert Redactor().value({"token": value}) == {"token": "bearer <secret-1>"}
+    assert Redactor().value(Pair("a", {"token": "b"})) == ("a", {"token": "<secret-1>"})
+
+
+class Pair(NamedTuple):
+    name: str
+    value: object
+
+
+def test_streams_of_events_are_followed_line_by_line() -> None:
+    text = 'event: login\ndata: {"pwd": 1234, "ok": true}\n\ndata: {"pwd": [5678]}\n\n'
+    assert Redactor().text(text) == (
+        'event: login\ndata: {"pwd": "<secret-1>", "ok": true}\n\ndata: {"pwd": ["<secret-2>"]}\n\n'
+    )
+
+
+def test_foreign_extensions_are_searched_as_bytes() -> None:
+    body = encode([msgpack.ExtType(5, b"Bearer abc123def")])
+    assert Redactor().clean(Op.OBJECT, body) == encode([msgpack.ExtType(5, b"Bearer <secret-1>")])
+    timestamp = b"\x92\xd6\xff\0\0\0\0"
+    cleaned = Redactor().clean(Op.OBJECT, timestamp + encode("Bearer abc123def"))
+    assert cleaned == timestamp + encode("Bearer <secret-1>")
 
 
 @dataclass
