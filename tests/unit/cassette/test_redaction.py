@@ -292,12 +292,6 @@ def test_foreign_extensions_are_searched_as_bytes() -> None:
     assert cleaned == timestamp + encode("Bearer <secret-1>")
 
 
-@dataclass
-class Login:
-    user: str
-    password: str
-
-
 def test_tagged_types_keep_their_tags() -> None:
     day = datetime(2026, 1, 2, 3, 4)
     plain = {"at": day, "who": Login("u", "pw"), "t": ("a", {"token": UUID(int=5)}), "s": {"x", 1}}
