@@ -1,0 +1,120 @@
+"""What a mock counts."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from replay_ws import MockWebSocketManager, WebSocketMetrics, run
+from tests.helpers import TOKEN
+
+
+def measured(program: Any) -> WebSocketMetrics:
+    async def main() -> WebSocketMetrics:
+        metrics = (await program()).metrics
+        assert metrics is not None
+        return metrics
+
+    return run(main).value
+
+
+def test_messages_and_bytes_are_counted_by_direction() -> None:
+    async def program() -> MockWebSocketManager:
+        mock = MockWebSocketManager()
+        await mock.send_to_thread("t", "abc")
+        await mock.send_to_thread("t", b"de")
+        await mock.receive_from_thread("t", "f")
+        return mock
+
+    metrics = measured(program)
+    assert (metrics.messages_sent, metrics.bytes_sent) == (2, 5)
+    assert (metrics.messages_received, metrics.bytes_received) == (1, 1)
+    assert metrics.errors_count == metrics.timeouts_count == 0
+
+
+def test_refusals_are_errors_and_timeouts_are_counted_apart() -> None:
+    async def program() -> MockWebSocketManager:
+        mock = MockWebSocketManager(timeout_probability=1)
+        await mock.send_to_thread("t", TOKEN)
+        await mock.send_to_thread("t", {"no": "type"})
+        return mock
+
+    metrics = measured(program)
+    assert (metrics.messages_sent, metrics.errors_count, metrics.timeouts_count) == (0, 2, 1)
+
+
+def test_only_connections_that_opened_were_made() -> None:
+    async def program() -> MockWebSocketManager:
+        mock = MockWebSocketManager(connection_limit=2)
+        for user in "abcd":
+            await mock.connect_user(user)
+        await mock.disconnect_user("a")
+        mock.drop("b")
+        return mock
+
+    metrics = measured(program)
+    assert (metrics.connections_made, metrics.connections_dropped) == (2, 2)
+
+
+def test_latency_is_from_send_to_arrival() -> None:
+    async def program() -> MockWebSocketManager:
+        mock = MockWebSocketManager(consume_rate=10)
+        await asyncio.gather(*(mock.send_to_thread("t", TOKEN) for _ in range(2)))
+        await asyncio.sleep(1)
+        return mock
+
+    metrics = measured(program)
+    assert metrics.average_latency == pytest.approx(0.15)
+    assert metrics.max_latency == 0.2
+
+
+def test_throughput_does_not_fall_with_idle_time() -> None:
+    async def program() -> MockWebSocketManager:
+        await asyncio.sleep(50)
+        mock = MockWebSocketManager(latency_ms=100)
+        for _ in range(10):
+            await mock.send_to_thread("t", "12345")
+        await asyncio.sleep(1_000)
+        return mock
+
+    metrics = measured(program)
+    assert metrics.throughput == {"messages_per_second": 10.0, "bytes_per_second": 50.0}
+    assert metrics.uptime_seconds == 1_051
+
+
+def test_sends_that_go_on_at_the_same_time_are_counted() -> None:
+    async def program() -> list[int]:
+        mock = MockWebSocketManager(latency_ms=10)
+        sends = [asyncio.create_task(mock.send_to_thread("t", TOKEN)) for _ in range(5)]
+        await asyncio.sleep(0.005)
+        during = mock.metrics
+        sends.pop().cancel()
+        await asyncio.gather(*sends)
+        after = mock.metrics
+        assert during is not None
+        assert after is not None
+        return [during.concurrent_operations, after.concurrent_operations, after.max_concurrent]
+
+    assert run(program).value == [5, 0, 5]
+
+
+def test_a_mock_counts_what_is_its_own() -> None:
+    async def program() -> MockWebSocketManager:
+        mock, other = MockWebSocketManager(), MockWebSocketManager()
+        await other.send_to_thread("t", TOKEN)
+        await mock.send_to_thread("t", TOKEN)
+        return mock
+
+    metrics = measured(program)
+    assert (metrics.messages_sent, metrics.connections_made) == (1, 1)
+
+
+def test_a_mock_that_did_nothing_counts_nothing() -> None:
+    metrics = MockWebSocketManager().metrics
+    assert metrics is not None
+    told = metrics.to_dict()
+    assert told.pop("throughput") == {"messages_per_second": 0.0, "bytes_per_second": 0.0}
+    assert told.pop("memory_usage") > 0
+    assert set(told.values()) == {0}

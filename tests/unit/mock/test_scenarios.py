@@ -1,0 +1,85 @@
+"""Eight named starting points, which keyword arguments override."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from replay_ws import ConfigError, MockWebSocketManager
+from replay_ws.mock.scenarios import SCENARIOS, scenario
+
+NAMES = (
+    "basic", "compliance", "performance", "resilience",
+    "concurrency", "resource_limits", "slow_network", "auth_testing",
+)  # fmt: skip
+
+
+def test_there_are_eight() -> None:
+    assert set(SCENARIOS) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_scenario_makes_a_mock_of_its_values(name: str) -> None:
+    mock = MockWebSocketManager.create_for_scenario(name)
+    for field, value in SCENARIOS[name].items():
+        assert getattr(mock.config, field) == value
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"mode": "packet_loss"},
+        {"latency_ms": 7},
+        {"packet_loss_rate": 0},
+        {"enable_metrics": False},
+        {"strict_threading": False},
+        {"connection_limit": None},
+        {"seed": 5},
+    ],
+    ids=lambda overrides: next(iter(overrides)),
+)
+def test_overrides_are_honoured(name: str, overrides: dict[str, Any]) -> None:
+    config = MockWebSocketManager.create_for_scenario(name, **overrides).config
+    for field, value in overrides.items():
+        assert getattr(config, field) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("resilience", "packet_loss_rate", 0.1),
+        ("resilience", "timeout_probability", 0.2),
+        ("resilience", "partition_start_probability", 0.02),
+        ("resource_limits", "connection_limit", 10),
+        ("resource_limits", "memory_limit", 512 * 1024),
+        ("resource_limits", "message_queue_size", 50),
+        ("slow_network", "latency_ms", 200.0),
+        ("slow_network", "bandwidth_limit", 50 * 1024),
+        ("auth_testing", "auth_failure_rate", 0.3),
+        ("concurrency", "strict_threading", True),
+    ],
+)
+def test_a_scenario_promises_its_numbers(name: str, field: str, value: object) -> None:
+    assert getattr(scenario(name), field) == value
+
+
+def test_an_unknown_scenario_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="unknown scenario 'resiliance'") as caught:
+        MockWebSocketManager.create_for_scenario("resiliance")
+    assert all(name in caught.value.mend for name in NAMES)
+
+
+def test_an_unknown_field_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="unknown configuration field 'foo'") as caught:
+        MockWebSocketManager.create_for_scenario("basic", foo=1)
+    assert "latency_ms" in caught.value.mend
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"latency": 1}, {"packet_loss_rate": 2}, {"mode": "nope"}], ids=str
+)
+def test_a_mock_refuses_what_a_configuration_refuses(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        MockWebSocketManager(**wrong)
