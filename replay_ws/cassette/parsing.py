@@ -240,8 +240,9 @@ def columns_of(records: Iterable[Any], minor: int) -> Columns:
     if ops.translate(None, _KNOWN_OPS):
         _require(minor > VERSION_MINOR, "an unknown op")
         ops, bodies = _known_ops(ops, bodies)
-    types = list(map(_BODY_TYPES.__getitem__, ops))
-    _require(list(map(type, bodies)) == types, "a body of a wrong type")
+    if Op.TEXT in ops or set(map(type, bodies)) != {bytes}:
+        types = list(map(_BODY_TYPES.__getitem__, ops))
+        _require(list(map(type, bodies)) == types, "a body of a wrong type")
     return Columns(ops, lanes, deltas, kinds, indexes, bodies)
 
 
