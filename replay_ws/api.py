@@ -7,7 +7,7 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from replay_ws.errors import CassetteError, ConfigError, known
 from replay_ws.faults.configuration import DEFAULT, MockConfiguration, configuration
@@ -76,35 +76,22 @@ def run(
     loop = VirtualLoop()
     header = Header(seed=seed, schedule=schedule, profile=profile)
     recording = Recording(header, LoopClock(loop), redactor or Redactor(), base)
-    token = CURRENT.set(recording)
-    try:
-        with _streaming(recording.log, record):
-            try:
-                value = run_program(program, loop=loop)
-            except BaseException as error:
-                session = recording.finish(error)
-                with contextlib.suppress(AttributeError):  # an exception with __slots__
-                    error.session = session  # type: ignore[attr-defined]
-                raise
-            session = recording.finish()
-    finally:
-        CURRENT.reset(token)
-    return RunResult(value, session)
+    # Callbacks, for a context manager would write to an exception that may be frozen.
+    with contextlib.ExitStack() as edges:
+        edges.callback(loop.close)
+        edges.callback(CURRENT.reset, CURRENT.set(recording))
+        if record is not None:
+            from replay_ws.cassette.writer import StreamingWriter
 
-
-@contextlib.contextmanager
-def _streaming(log: Any, path: str | os.PathLike[str] | None) -> Any:
-    """Stream ``log`` to ``path`` meanwhile; the cassette is finished however the body ends."""
-    if path is None:
-        yield
-        return
-    from replay_ws.cassette.writer import StreamingWriter
-
-    writer = StreamingWriter(log, path)
-    try:
-        yield
-    finally:
-        writer.close()
+            edges.callback(StreamingWriter(recording.log, record).close)
+        try:
+            value = run_program(program, loop=loop)
+        except BaseException as error:
+            session = recording.finish(error)
+            with contextlib.suppress(AttributeError):  # a frozen exception
+                error.session = session  # type: ignore[attr-defined]
+            raise
+        return RunResult(value, recording.finish())
 
 
 def save(session: Session, path: str | os.PathLike[str]) -> None:
