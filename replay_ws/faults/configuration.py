@@ -1,13 +1,13 @@
 """The configuration of a mock: every number that shapes its behaviour, with its range.
 
-A field that was not given takes its value from the mode's row in ``MODES``, else from ``FIELDS``.
+A field that was not given takes its value from the mode's row in ``MODES``, else its own default.
 What was given stays, also an explicit 0 or None.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from replay_ws.errors import ConfigError, known
@@ -80,52 +80,11 @@ _duration = _number(0, 86_400_000, "milliseconds")
 _size = _integer(1, 1 << 40, "bytes")
 _count = _integer(1, 1 << 31, "how many")
 
-# field -> (value where neither the caller nor the mode gives one, what it may hold)
-FIELDS: Mapping[str, tuple[Any, Check]] = {
-    "seed": (None, _optional(_integer(-(1 << 127), 1 << 127, "a seed"))),
-    "link": ("message", _choice("message")),
-    "latency_ms": (0.0, _latency),
-    "jitter_ms": (0.0, _latency),
-    "bandwidth_limit": (None, _optional(_number(1, 1e12, "bytes per second"))),
-    "packet_loss_rate": (0.0, _rate),
-    "duplicate_rate": (0.0, _rate),
-    "failure_rate": (0.0, _rate),
-    "timeout_probability": (0.0, _rate),
-    "timeout_ms_min": (5_000.0, _duration),
-    "timeout_ms_max": (10_000.0, _duration),
-    "max_retries": (0, _integer(0, 100, "attempts beyond the first")),
-    "retry_delay_ms": (100.0, _duration),
-    "reject_delay_ms": (1.0, _duration),
-    "partition_start_probability": (0.0, _rate),
-    "partition_duration_ms_min": (1_000.0, _duration),
-    "partition_duration_ms_max": (3_000.0, _duration),
-    "partition_policy": ("reject", _choice("reject", "hold", "drop")),
-    "memory_limit": (None, _optional(_size)),
-    "message_queue_size": (None, _optional(_count)),
-    "consume_rate": (None, _optional(_number(0.001, 1e9, "messages per second"))),
-    "overflow": (
-        "drop_oldest",
-        _choice("drop_oldest", "drop_newest", "reject", "block", "close_1013"),
-    ),
-    "max_message_size": (1 << 20, _optional(_size)),
-    "connection_limit": (None, _optional(_count)),
-    "malformed_rate": (0.0, _rate),
-    "malformed_kinds": (("truncate_json",), _names(*KINDS)),
-    "should_authenticate": (True, _flag),
-    "auth_failure_rate": (0.0, _rate),
-    "auth_when": ("message", _choice("message", "handshake")),
-    "race_rate": (0.0, _rate),
-    "race_delay_ms_min": (1.0, _latency),
-    "race_delay_ms_max": (5.0, _latency),
-    "reorder_within_thread": (False, _flag),
-    "close_overtakes": (False, _flag),
-    "enforce_event_order": (False, _flag),
-    "validate_message_format": (True, _flag),
-    "strict_threading": (False, _flag),
-    "enable_metrics": (True, _flag),
-    "track_timing": (True, _flag),
-    "track_memory": (True, _flag),
-}
+
+def _field(default: Any, check: Check) -> Any:
+    """A field with its value where neither caller nor mode gives one, and what it may hold."""
+    return field(default=UNSET, metadata={"default": default, "check": check})
+
 
 _RANGES = ("timeout_ms", "partition_duration_ms", "race_delay_ms")
 
@@ -140,82 +99,84 @@ class MockConfiguration:
 
     mode: MockBehaviorMode | str = UNSET
     """Where values come from that were not given; ``normal`` if it was not given itself."""
-    seed: int | None = UNSET
-    link: str = UNSET
+    seed: int | None = _field(None, _optional(_integer(-(1 << 127), 1 << 127, "a seed")))
+    link: str = _field("message", _choice("message"))
     """What harm is possible: ``message`` may lose, duplicate and reorder single messages."""
 
-    latency_ms: float = UNSET
+    latency_ms: float = _field(0.0, _latency)
     """Each message takes this long, and so does the sender's await."""
-    jitter_ms: float = UNSET
+    jitter_ms: float = _field(0.0, _latency)
     """Up to this much more, drawn per message; the order within a connection stays."""
-    bandwidth_limit: float | None = UNSET
+    bandwidth_limit: float | None = _field(None, _optional(_number(1, 1e12, "bytes per second")))
     """Bytes per second and direction of a connection."""
 
-    packet_loss_rate: float = UNSET
+    packet_loss_rate: float = _field(0.0, _rate)
     """An attempt is lost; without retries nobody notices and the message is lost."""
-    duplicate_rate: float = UNSET
+    duplicate_rate: float = _field(0.0, _rate)
     """A message arrives twice."""
-    failure_rate: float = UNSET
+    failure_rate: float = _field(0.0, _rate)
     """An attempt fails and the sender is told."""
-    timeout_probability: float = UNSET
+    timeout_probability: float = _field(0.0, _rate)
     """An attempt gets no answer for ``timeout_ms_min..max``."""
-    timeout_ms_min: float = UNSET
-    timeout_ms_max: float = UNSET
-    max_retries: int = UNSET
+    timeout_ms_min: float = _field(5_000.0, _duration)
+    timeout_ms_max: float = _field(10_000.0, _duration)
+    max_retries: int = _field(0, _integer(0, 100, "attempts beyond the first"))
     """Attempts after the first one that was lost, failed or timed out."""
-    retry_delay_ms: float = UNSET
-    reject_delay_ms: float = UNSET
+    retry_delay_ms: float = _field(100.0, _duration)
+    reject_delay_ms: float = _field(1.0, _duration)
     """What a rejected send takes, so that a loop that tries again reaches the end of an outage."""
 
-    partition_start_probability: float = UNSET
+    partition_start_probability: float = _field(0.0, _rate)
     """A message starts an outage of its connection for ``partition_duration_ms_min..max``."""
-    partition_duration_ms_min: float = UNSET
-    partition_duration_ms_max: float = UNSET
-    partition_policy: str = UNSET
+    partition_duration_ms_min: float = _field(1_000.0, _duration)
+    partition_duration_ms_max: float = _field(3_000.0, _duration)
+    partition_policy: str = _field("reject", _choice("reject", "hold", "drop"))
     """What an outage does with messages: ``reject``, ``hold`` until it heals, or ``drop``."""
 
-    memory_limit: int | None = UNSET
+    memory_limit: int | None = _field(None, _optional(_size))
     """Bytes that may be on their way per connection and direction; a larger message is too big."""
-    message_queue_size: int | None = UNSET
+    message_queue_size: int | None = _field(None, _optional(_count))
     """Messages that may be on their way per connection and direction."""
-    consume_rate: float | None = UNSET
+    consume_rate: float | None = _field(None, _optional(_number(0.001, 1e9, "messages per second")))
     """Messages per second that the receiver takes."""
-    overflow: str = UNSET
+    overflow: str = _field(
+        "drop_oldest", _choice("drop_oldest", "drop_newest", "reject", "block", "close_1013")
+    )
     """What gives way when the queue is full."""
-    max_message_size: int | None = UNSET
+    max_message_size: int | None = _field(1 << 20, _optional(_size))
 
-    connection_limit: int | None = UNSET
+    connection_limit: int | None = _field(None, _optional(_count))
     """Connections open at a time; a further one is refused."""
 
-    malformed_rate: float = UNSET
+    malformed_rate: float = _field(0.0, _rate)
     """A message arrives damaged, in one of ``malformed_kinds``."""
-    malformed_kinds: tuple[str, ...] = UNSET
+    malformed_kinds: tuple[str, ...] = _field(("truncate_json",), _names(*KINDS))
 
-    should_authenticate: bool = UNSET
+    should_authenticate: bool = _field(True, _flag)
     """False: nobody gets in."""
-    auth_failure_rate: float = UNSET
+    auth_failure_rate: float = _field(0.0, _rate)
     """Refused per ``auth_when``: each message, or the handshake."""
-    auth_when: str = UNSET
+    auth_when: str = _field("message", _choice("message", "handshake"))
 
-    race_rate: float = UNSET
+    race_rate: float = _field(0.0, _rate)
     """A message is held back for ``race_delay_ms_min..max``: other connections overtake it."""
-    race_delay_ms_min: float = UNSET
-    race_delay_ms_max: float = UNSET
-    reorder_within_thread: bool = UNSET
+    race_delay_ms_min: float = _field(1.0, _latency)
+    race_delay_ms_max: float = _field(5.0, _latency)
+    reorder_within_thread: bool = _field(False, _flag)
     """A message that is late may also be overtaken by its own connection."""
-    close_overtakes: bool = UNSET
+    close_overtakes: bool = _field(False, _flag)
     """Closing a connection leaves what is on its way in doubt."""
 
-    enforce_event_order: bool = UNSET
+    enforce_event_order: bool = _field(False, _flag)
     """Reject an agent event that breaks the order of its run."""
-    validate_message_format: bool = UNSET
+    validate_message_format: bool = _field(True, _flag)
     """Reject an object that is no dict or has no ``type``."""
-    strict_threading: bool = UNSET
+    strict_threading: bool = _field(False, _flag)
     """Inside a run, a send from a foreign OS thread raises EscapeError."""
 
-    enable_metrics: bool = UNSET
-    track_timing: bool = UNSET
-    track_memory: bool = UNSET
+    enable_metrics: bool = _field(True, _flag)
+    track_timing: bool = _field(True, _flag)
+    track_memory: bool = _field(True, _flag)
 
     given: frozenset[str] = field(init=False, compare=False, default=frozenset())
     """The fields that the caller gave; the others follow the mode."""
@@ -278,6 +239,14 @@ class MockConfiguration:
 
 def _shown(value: Any) -> str:
     return repr(str(value)) if isinstance(value, str) else repr(value)
+
+
+FIELDS: Mapping[str, tuple[Any, Check]] = {
+    own.name: (own.metadata["default"], own.metadata["check"])
+    for own in fields(MockConfiguration)
+    if own.metadata
+}
+"""Field -> its default and what it may hold; all but ``mode``."""
 
 
 def configuration(**given: Any) -> MockConfiguration:
