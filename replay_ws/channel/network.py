@@ -29,7 +29,8 @@ from functools import lru_cache
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from replay_ws.channel.lane import FOREVER, Behaviour, Lane, Message
+from replay_ws.channel.behaviour import FOREVER, Behaviour
+from replay_ws.channel.lane import Lane, Message
 from replay_ws.channel.outcome import Outcome
 from replay_ws.events.log import Channel, Connection, Log, Op
 from replay_ws.events.model import Fate
