@@ -2,8 +2,8 @@
 
 from replay_ws.compliance.checker import check, required_events, required_share
 from replay_ws.compliance.loading import load_profile, parse_profile, profile_names
-from replay_ws.compliance.profile import Profile
-from replay_ws.compliance.report import Check, Finding, Report, Severity
+from replay_ws.compliance.profile import Profile, Severity
+from replay_ws.compliance.report import Check, Finding, Report
 
 __all__ = [
     "Check",

@@ -13,8 +13,9 @@ from replay_ws.compliance.profile import (
     PairRule,
     Pointer,
     Profile,
+    Rule,
+    Severity,
 )
-from replay_ws.compliance.report import Rule, Severity
 from replay_ws.errors import ConfigError, known
 
 T = TypeVar("T")

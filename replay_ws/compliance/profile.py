@@ -31,9 +31,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, TypeAlias
 
-from replay_ws.compliance.report import Rule, Severity
+
+class Rule(StrEnum):
+    """What a profile can ask."""
+
+    REQUIRED = "required"
+    FIRST = "first"
+    ORDER = "order"
+    PAIRS = "pairs"
+    AT_MOST_ONCE = "at_most_once"
+    TERMINAL = "terminal"
+    AFTER_TERMINAL = "after_terminal"
+    FORMAT = "format"
+    FIELDS = "fields"
+    KNOWN = "known"
+
+
+class Severity(StrEnum):
+    """Whether a broken rule fails the session, or only costs score."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
 
 Pointer: TypeAlias = tuple[str, ...]
 """The steps of a JSON pointer."""

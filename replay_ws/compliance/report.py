@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import asdict, dataclass
 from math import fsum
 from typing import Any
 
 from replay_ws.clock import show
+from replay_ws.compliance.profile import Rule, Severity
 
 NAME_MAX = 60
 """Characters that a message shows of a name."""
@@ -19,28 +19,6 @@ NAME_MAX = 60
 def quoted(name: str) -> str:
     """``name`` from a payload as a message shows it: short, and nothing a terminal would act on."""
     return json.dumps(name if len(name) <= NAME_MAX else f"{name[:NAME_MAX]}...")
-
-
-class Rule(StrEnum):
-    """What a profile can ask."""
-
-    REQUIRED = "required"
-    FIRST = "first"
-    ORDER = "order"
-    PAIRS = "pairs"
-    AT_MOST_ONCE = "at_most_once"
-    TERMINAL = "terminal"
-    AFTER_TERMINAL = "after_terminal"
-    FORMAT = "format"
-    FIELDS = "fields"
-    KNOWN = "known"
-
-
-class Severity(StrEnum):
-    """Whether a broken rule fails the session, or only costs score."""
-
-    ERROR = "error"
-    WARNING = "warning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +50,7 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain data for JSON."""
-        return {
-            "rule": self.rule.value,
-            "severity": self.severity.value,
-            "message": self.message,
-            "connection": self.connection,
-            "run": self.run,
-            "number": self.number,
-            "time_ns": self.time_ns,
-        }
+        return {**asdict(self), "rule": self.rule.value, "severity": self.severity.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,16 +134,7 @@ class Report:
             "required_share": self.required_share,
             "required": dict(self.required),
             "by_connection": dict(self.by_connection),
-            "checks": [
-                {
-                    "rule": check.rule.value,
-                    "subject": check.subject,
-                    "ok": check.ok,
-                    "total": check.total,
-                    "weight": check.weight,
-                }
-                for check in self.checks
-            ],
+            "checks": [{**asdict(check), "rule": check.rule.value} for check in self.checks],
             "findings": [finding.to_dict() for finding in self.findings],
         }
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from replay_ws.compliance.profile import KINDS, PairRule
+from replay_ws.compliance.profile import KINDS, PairRule, Rule
 from replay_ws.compliance.reading import NOTHING, find, name_at
-from replay_ws.compliance.report import Rule, quoted
+from replay_ws.compliance.report import quoted
 from replay_ws.compliance.tally import Seen, Tally
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from replay_ws.compliance.profile import Profile
-from replay_ws.compliance.report import Check, Finding, Rule
+from replay_ws.compliance.profile import Profile, Rule
+from replay_ws.compliance.report import Check, Finding
 
 
 class Seen(NamedTuple):
