@@ -1,8 +1,7 @@
-"""The demonstration: which settings it uses, what it found, how it says so."""
+"""What the demonstration found, and how it says so."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,36 +10,8 @@ from typing import Any
 
 from replay_ws.events.model import Ledger
 from replay_ws.faults.modes import MockBehaviorMode as Mode
-from replay_ws.report.blocks import Block, Cell, Column, Line, Table, Tone, plural
+from replay_ws.report.blocks import Block, Cell, Column, Line, Table, Tone, capped, command, plural
 from replay_ws.report.ledger import ledger_dict
-
-DEMO_SEED = 7
-
-DEMO_SETTINGS: Mapping[Mode, Mapping[str, Any]] = {
-    Mode.NORMAL: {"latency_ms": 5.0},
-    Mode.NETWORK_PARTITION: {
-        "partition_start_probability": 0.1,
-        "partition_duration_ms_min": 50.0,
-        "partition_duration_ms_max": 200.0,
-    },
-    Mode.SLOW_NETWORK: {"latency_ms": 200.0, "jitter_ms": 100.0},
-    Mode.PACKET_LOSS: {"packet_loss_rate": 0.15, "duplicate_rate": 0.1},
-    Mode.MEMORY_PRESSURE: {"message_queue_size": 4, "consume_rate": 20.0},
-    Mode.CONNECTION_LIMIT: {"connection_limit": 1},
-    Mode.MALFORMED_DATA: {
-        "malformed_rate": 0.15,
-        "malformed_kinds": ["truncate_json", "missing_field", "wrong_type", "wrong_case"],
-    },
-    Mode.TIMEOUT_PRONE: {
-        "timeout_probability": 0.25,
-        "timeout_ms_min": 50.0,
-        "timeout_ms_max": 150.0,
-        "max_retries": 1,
-    },
-    Mode.AUTHENTICATION_FAILURE: {"auth_failure_rate": 0.2},
-    Mode.RACE_CONDITIONS: {"race_rate": 0.5, "race_delay_ms_max": 40.0},
-}
-"""Per mode, values under which it changes what small sessions deliver, or when."""
 
 TELLING = Mode.PACKET_LOSS
 """The mode whose divergences are shown where it has any."""
@@ -96,6 +67,7 @@ class ModeRow:
     """All cassettes under one mode."""
 
     mode: Mode
+    settings: Mapping[str, Any]
     replays: tuple[ModeReplay, ...]
 
     def total(self, name: str) -> int:
@@ -138,7 +110,7 @@ class ModeRow:
             "score": self.score,
             "digest": self.digest,
             "identical": self.identical,
-            "settings": dict(DEMO_SETTINGS[self.mode]),
+            "settings": dict(self.settings),
         }
 
     def cells(self) -> tuple[Cell, ...]:
@@ -179,6 +151,7 @@ class Demo:
     """What the demonstration found. ``folder`` is where the goldens are, empty without any."""
 
     seed: int
+    settings: Mapping[Mode, Mapping[str, Any]]
     folder: str
     replays: Sequence[ModeReplay]
 
@@ -196,8 +169,8 @@ class Demo:
     def rows(self) -> list[ModeRow]:
         """One row per mode."""
         return [
-            ModeRow(mode, tuple(replay for replay in self.replays if replay.mode is mode))
-            for mode in Mode
+            ModeRow(mode, own, tuple(replay for replay in self.replays if replay.mode is mode))
+            for mode, own in self.settings.items()
         ]
 
     def first_divergence(self, cassette: str) -> ModeReplay | None:
@@ -225,14 +198,11 @@ class Demo:
         yield Line(f"next: {self._next()}")
 
     def _divergences(self) -> Iterator[Line]:
-        names = [cassette.removesuffix(".rws") for cassette in self.cassettes[:CASSETTES_MAX]]
-        width = max(map(len, names), default=0)
-        for name, cassette in zip(names, self.cassettes, strict=False):
-            found = self.first_divergence(cassette)
-            yield Line(f"  {name:{width}}  {_divergence_text(found)}", cut=True)
-        more = len(self.cassettes) - CASSETTES_MAX
-        if more > 0:
-            yield Line(f"  … and {more} more", Tone.QUIET)
+        names = [cassette.removesuffix(".rws") for cassette in self.cassettes]
+        width = max(map(len, names[:CASSETTES_MAX]), default=0)
+        found = [_divergence_text(self.first_divergence(cassette)) for cassette in self.cassettes]
+        lines = [f"{name:{width}}  {text}" for name, text in zip(names, found, strict=True)]
+        yield from capped(lines, CASSETTES_MAX)
 
     def _verdict(self) -> Iterator[Line]:
         bad = [replay for replay in self.replays if not replay.identical]
@@ -250,7 +220,7 @@ class Demo:
         words = ["--mode", "packet_loss", "--seed", str(self.seed), "-o", "changed.rws"]
         if not goldens:
             return "replay-ws record PROGRAM -o session.rws"
-        return shlex.join(["replay-ws", "replay", f"{self.folder}/{goldens[0]}", *words])
+        return command("replay", f"{self.folder}/{goldens[0]}", *words)
 
     def to_dict(self) -> dict[str, Any]:
         return {

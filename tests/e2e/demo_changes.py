@@ -12,8 +12,8 @@ from pathlib import Path
 
 from replay_ws import api
 from replay_ws.cli.demo import fresh
+from replay_ws.cli.demo.settings import SEED
 from replay_ws.faults.modes import MockBehaviorMode
-from replay_ws.report.demo import DEMO_SEED
 
 STORED = Path(__file__).with_suffix(".txt")
 GOLDENS = sorted((Path(__file__).parents[2] / "cassettes").glob("*.rws"))
@@ -24,7 +24,7 @@ def changes() -> Iterator[tuple[str, MockBehaviorMode, str]]:
     for golden in GOLDENS:
         session = api.load(golden)
         for mode in MockBehaviorMode:
-            diff = api.compare(session, fresh.replay_under(session, mode, DEMO_SEED))
+            diff = api.compare(session, fresh.replay_under(session, mode, SEED))
             counts = [f"{name} {count}" for name, count in diff.counts.items() if count]
             yield golden.stem, mode, ", ".join(counts)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from replay_ws.cli.demo import fresh, job
+from replay_ws.cli.demo.settings import SEED
 from replay_ws.faults.modes import MockBehaviorMode
-from replay_ws.report.demo import DEMO_SEED
 from tests.e2e import demo_changes
 from tests.e2e.commands import ROOT, replay_ws, said
 
@@ -60,7 +60,7 @@ def test_json_says_the_same_as_the_table(lines: list[str]) -> None:
 
 def test_the_demo_works_without_any_golden(tmp_path: Path) -> None:
     """As where only the package is installed."""
-    demo = job.demonstrate(DEMO_SEED, None, [], lambda: None)
+    demo = job.demonstrate(SEED, None, [], lambda: None)
     assert demo.cassettes == [job.LIVE]
     assert demo.identical
 
@@ -76,7 +76,7 @@ def test_a_replay_that_comes_out_different_is_found(
         return digests
 
     monkeypatch.setattr(fresh, "finish", tampered)
-    demo = job.demonstrate(DEMO_SEED, None, [], lambda: None)
+    demo = job.demonstrate(SEED, None, [], lambda: None)
     assert not demo.identical
     texts = [getattr(block, "text", "") for block in demo.blocks()]
     assert "NOT identical: 1 of 10 replays, the first (recorded live) under packet_loss" in texts

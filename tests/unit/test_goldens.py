@@ -9,8 +9,8 @@ import pytest
 
 import replay_ws
 from replay_ws import MockBehaviorMode, MockConfiguration, Session
+from replay_ws.cli.demo.settings import SEED, SETTINGS
 from replay_ws.events.log import Op
-from replay_ws.report.demo import DEMO_SEED, DEMO_SETTINGS
 from tools import regold
 
 GOLDENS = sorted(regold.CASSETTES.glob("*.rws"))
@@ -94,8 +94,8 @@ def deliveries(session: Session) -> Counter[tuple[object, ...]]:
 
 def changes(golden: Session, mode: MockBehaviorMode) -> str:
     """What a mode changes in what is delivered or when, counted; empty where nothing."""
-    config = MockConfiguration(mode=mode, **DEMO_SETTINGS[mode])
-    session = replay_ws.replay(golden, config=config, seed=DEMO_SEED)
+    config = MockConfiguration(mode=mode, **SETTINGS[mode])
+    session = replay_ws.replay(golden, config=config, seed=SEED)
     if deliveries(session) == deliveries(golden):
         return ""
     arrived = session.delivered()

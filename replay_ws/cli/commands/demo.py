@@ -10,8 +10,8 @@ import click
 from replay_ws.cli import options
 from replay_ws.cli.console import DIFFERENT, SAME, say, show, working
 from replay_ws.cli.demo.job import demonstrate, goldens_in
+from replay_ws.cli.demo.settings import SEED
 from replay_ws.faults.modes import MockBehaviorMode
-from replay_ws.report.demo import DEMO_SEED
 
 
 @click.command("demo")
@@ -22,7 +22,7 @@ from replay_ws.report.demo import DEMO_SEED
     metavar="DIR",
     help="Where the goldens are. [default: ./cassettes, else those of the source checkout]",
 )
-@click.option("--seed", type=int, default=DEMO_SEED, show_default=True, help="Seed of every draw.")
+@click.option("--seed", type=int, default=SEED, show_default=True, help="Seed of every draw.")
 @options.as_json
 def command(folder: Path | None, seed: int, as_json: bool) -> int:
     """Do the whole job once: record, replay under ten modes, diff, check.

@@ -14,19 +14,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from replay_ws.api import load, replay
+from replay_ws.cli.demo.settings import SETTINGS
 from replay_ws.errors import ReplayWsError
 from replay_ws.faults.configuration import MockConfiguration
-from replay_ws.report.demo import DEMO_SETTINGS
+from replay_ws.faults.modes import MockBehaviorMode
 from replay_ws.session import Session
 
 Digests = dict[str, dict[str, str]]
 PACKAGE_PARENT = Path(__file__).resolve().parents[3]
 
 
-def replay_under(source: Session, mode: str, seed: int) -> Session:
+def replay_under(source: Session, mode: MockBehaviorMode, seed: int) -> Session:
     """``source`` as the demonstration replays it under ``mode``."""
-    fields = next(fields for known, fields in DEMO_SETTINGS.items() if known == mode)
-    return replay(source, mode=mode, seed=seed, config=MockConfiguration(**fields))
+    return replay(source, seed=seed, config=MockConfiguration(mode=mode, **SETTINGS[mode]))
 
 
 def start(seed: int, paths: Sequence[Path]) -> subprocess.Popen[str]:
@@ -62,7 +62,7 @@ def main(seed: str, *paths: str) -> None:
     for path in paths:
         source = load(path)
         digests[path] = {
-            mode.value: replay_under(source, mode, int(seed)).digest for mode in DEMO_SETTINGS
+            mode.value: replay_under(source, mode, int(seed)).digest for mode in SETTINGS
         }
     print(json.dumps(digests))
 

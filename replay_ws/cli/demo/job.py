@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from replay_ws.api import check, compare, load, run
 from replay_ws.cli.demo import fresh
 from replay_ws.cli.demo.program import three_agents
+from replay_ws.cli.demo.settings import SETTINGS
 from replay_ws.compliance import profile_names
 from replay_ws.errors import ConfigError
 from replay_ws.faults.modes import MockBehaviorMode
@@ -55,6 +56,7 @@ def demonstrate(
             process.wait()
     return Demo(
         seed,
+        SETTINGS,
         str(folder or ""),
         [
             replace(
@@ -72,7 +74,7 @@ def _replays(path: Path, seed: int, step: Callable[[], None]) -> list[ModeReplay
     """One cassette under every mode, twice, read anew for each time."""
     golden, again = load(path), load(path)
     replays = []
-    for mode in MockBehaviorMode:
+    for mode in SETTINGS:
         session = fresh.replay_under(golden, mode, seed)
         second = fresh.replay_under(again, mode, seed)
         replays.append(_mode_replay(path, mode, golden, session, second.digest))
