@@ -7,6 +7,7 @@ repeats what a word in the text already says.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -76,6 +77,11 @@ def capped(lines: list[str], limit: int, *, tone: Tone = Tone.PLAIN) -> list[Lin
     shown = [Line(f"  {text}", tone, cut=True) for text in lines[:limit]]
     more = len(lines) - limit
     return [*shown, Line(f"  … and {more} more", Tone.QUIET)] if more > 0 else shown
+
+
+def command(*words: str) -> str:
+    """``replay-ws`` with these words, quoted for a shell."""
+    return shlex.join(["replay-ws", *words])
 
 
 def plural(count: int, noun: str) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from replay_ws.compliance import Report
 from replay_ws.diff.show import clean
-from replay_ws.report.blocks import Block, Cell, Column, Line, Table, Tone, capped
+from replay_ws.report.blocks import Block, Cell, Column, Line, Table, Tone, capped, command
 
 FINDINGS_MAX = 20
 CONNECTIONS_MAX = 20
@@ -35,7 +34,7 @@ class Compliance:
             yield Line()
             yield self._connections()
         if findings:
-            yield Line(f"next: {shlex.join(['replay-ws', 'cat', self.name, '--delivered'])}")
+            yield Line(f"next: {command('cat', self.name, '--delivered')}")
 
     def _connections(self) -> Table:
         worst = sorted(self.report.by_connection.items(), key=lambda item: item[1])

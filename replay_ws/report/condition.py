@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from replay_ws.report.blocks import Block, Line, Tone, capped, plural
+from replay_ws.report.blocks import Block, Line, Tone, capped, command, plural
 
 PROBLEMS_MAX = 12
 
@@ -56,8 +55,8 @@ class Verified:
             yield Line(f"damaged: {condition.cassette}: {condition.text}", Tone.BAD)
             yield from capped(list(condition.problems), PROBLEMS_MAX)
             if condition.verified or condition.unverified:
-                words = ["replay-ws", "recover", condition.cassette, "-o", "recovered.rws"]
-                yield Line(f"next: {shlex.join(words)}")
+                recover = command("recover", condition.cassette, "-o", "recovered.rws")
+                yield Line(f"next: {recover}")
 
     def to_dict(self) -> dict[str, Any]:
         return {"ok": self.ok, "cassettes": [asdict(condition) for condition in self.conditions]}
@@ -76,7 +75,7 @@ class Recovered:
             Tone.GOOD,
         )
         yield from capped(list(self.condition.problems), PROBLEMS_MAX)
-        yield Line(f"next: {shlex.join(['replay-ws', 'cat', self.output])}")
+        yield Line(f"next: {command('cat', self.output)}")
 
     def to_dict(self) -> dict[str, Any]:
         return {"output": self.output, **asdict(self.condition)}

@@ -5,14 +5,13 @@ Never more than some forty lines; what is left out is counted, and ``--json`` ha
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from replay_ws.clock import NS_PER_MS
 from replay_ws.diff.model import Category, Diff, Divergence
-from replay_ws.report.blocks import Block, Line, Tone, capped, plural
+from replay_ws.report.blocks import Block, Line, Tone, capped, command, plural
 from replay_ws.report.events import delivery_line, name_width
 from replay_ws.report.ledger import ledger_dict, ledger_text
 from replay_ws.session import Session
@@ -116,12 +115,12 @@ class Difference:
         if categories <= set(_TIMING):
             drift_ns = max(_drift_ns(divergence) for divergence in self.diff.divergences)
             allowed = f"{-(-drift_ns // NS_PER_MS)}"
-            return shlex.join(["replay-ws", "diff", *pair, "--tolerance-ms", allowed])
+            return command("diff", *pair, "--tolerance-ms", allowed)
         if categories <= {Category.MOVED, *_TIMING}:
-            return shlex.join(["replay-ws", "diff", *pair, "--order", "bag"])
+            return command("diff", *pair, "--order", "bag")
         if len(self.diff.divergences) > LISTED_MAX + 1:
-            return shlex.join(["replay-ws", "diff", *pair, "--json"]) + "   (all of them)"
-        return shlex.join(["replay-ws", "cat", self.run_name]) + "   (what was decided)"
+            return command("diff", *pair, "--json") + "   (all of them)"
+        return command("cat", self.run_name) + "   (what was decided)"
 
     def to_dict(self) -> dict[str, Any]:
         return {

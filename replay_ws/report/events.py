@@ -32,8 +32,7 @@ BOOKKEEPING = frozenset({Op.KIND, Op.CONNECTION})
 class Listing:
     """The events of a session, in the order of the log or as they were delivered.
 
-    ``limit`` is how many are shown at most. ``verified`` is False for one that was read from a
-    damaged cassette.
+    ``limit`` is how many are shown at most.
     """
 
     session: Session

@@ -10,7 +10,7 @@ from typing import Any
 from replay_ws.clock import show
 from replay_ws.diff.model import Diff
 from replay_ws.diff.show import clean
-from replay_ws.report.blocks import Block, Line, Tone, plural
+from replay_ws.report.blocks import Block, Line, Tone, command, plural
 from replay_ws.report.differences import short_line
 from replay_ws.report.events import settings_text
 from replay_ws.report.ledger import ledger_dict, ledger_text
@@ -60,7 +60,8 @@ class Recorded:
         yield Line(f"{self.verb} {self.name}: {count}, {end_text(session)}", tone)
         yield Line(f"  {ledger_text(session.ledger)}; {show(session.end_ns)} of virtual time")
         yield Line(f"  digest {session.digest}")
-        yield Line(f"next: replay-ws replay {shlex.quote(self.name)} --mode packet_loss --seed 1")
+        following = command("replay", self.name, "--mode", "packet_loss", "--seed", "1")
+        yield Line(f"next: {following}")
 
     def to_dict(self) -> dict[str, Any]:
         return {"cassette": self.name, **session_dict(self.session)}
@@ -106,10 +107,10 @@ class Replayed:
 
     def _next(self) -> str:
         if self.saved:
-            return shlex.join(["replay-ws", "diff", self.name, self.saved])
+            return command("diff", self.name, self.saved)
         if self.came_back:
-            return shlex.join(["replay-ws", "replay", self.name, "--mode", "packet_loss"])
-        return shlex.join(["replay-ws", "replay", self.name, *self.how, "-o", "changed.rws"])
+            return command("replay", self.name, "--mode", "packet_loss")
+        return command("replay", self.name, *self.how, "-o", "changed.rws")
 
     def to_dict(self) -> dict[str, Any]:
         return {
