@@ -105,6 +105,12 @@ def test_a_setting_without_a_mode_changes_the_recorded_configuration(place: Path
     said("diff", "golden.rws", "late.rws", "--tolerance-ms", 30, cwd=place)
 
 
+def test_a_mode_among_the_settings_wins_over_the_option(place: Path) -> None:
+    both = ("--mode", "packet_loss", "--set", "mode=slow_network")
+    found = data("record", "stories.py:story", *both, "-o", "slow.rws", cwd=place)
+    assert found["modes"] == ["slow_network"]
+
+
 def test_diff_answers_first_shows_the_first_divergence_and_ends_with_a_command(
     place: Path,
 ) -> None:

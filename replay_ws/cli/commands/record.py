@@ -57,8 +57,8 @@ def command(
     """
     options.refuse_to_replace(output, force=force)
     main = find_program(program)
-    fields = options.fields_of(settings)
-    config = configuration(**({"mode": mode} if mode else {}), **fields)
+    asked = {} if mode is None else {"mode": mode}
+    config = configuration(**{**asked, **options.fields_of(settings)})
     place = _Place(output)
     try:
         session = _run(main, place, seed or 0, config, profile, Redactor(redact_keys))
