@@ -97,17 +97,17 @@ def _broken(where: str, error: BaseException) -> ProgramError:
     elif frames:
         where = f"{frames[-1].filename}:{frames[-1].lineno}"
     return ProgramError(
-        f"the program's module cannot be imported: {summary(error)}",
+        f"the program's module cannot be imported: {_summary(error)}",
         where=where,
         mend="correct that line, or install what it needs",
     )
 
 
 def _is_users(filename: str) -> bool:
-    return not filename.startswith("<frozen") and Path(filename).name != Path(__file__).name
+    return not filename.startswith("<frozen") and filename != __file__
 
 
-def summary(error: BaseException) -> str:
+def _summary(error: BaseException) -> str:
     """``ValueError: 7 is not a colour``, on one line."""
     lines = str(error).splitlines()
     return f"{type(error).__qualname__}: {lines[0]}" if lines else type(error).__qualname__

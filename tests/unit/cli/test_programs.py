@@ -88,6 +88,14 @@ def test_a_module_that_cannot_be_loaded_is_named_with_the_line(
         assert what in refused.value.what
 
 
+def test_the_line_is_named_also_in_a_file_that_is_called_programs(source: Path) -> None:
+    own = source.with_name("programs.py")
+    own.write_text("x = 1\nx / 0")
+    with pytest.raises(ProgramError) as refused:
+        find_program(f"{own}:hello")
+    assert refused.value.where == f"{own}:2"
+
+
 def test_a_file_that_is_called_like_a_module_in_use_does_not_replace_it(tmp_path: Path) -> None:
     import json
 
