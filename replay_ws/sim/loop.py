@@ -38,6 +38,7 @@ from replay_ws.errors import DeadlockError, ReplayWsError
 from replay_ws.sim.deadlock import waiting_lines
 from replay_ws.sim.escapes import without_escapes
 from replay_ws.sim.handles import Ready, Timer
+from replay_ws.sim.places import name_of
 from replay_ws.sim.tasks import VirtualTask, in_creation_order
 
 Args = TypeVarTuple("Args")
@@ -280,7 +281,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _callback_failed(self, handle: Ready | Timer, error: BaseException) -> None:
         self.call_exception_handler(
             {
-                "message": f"Exception in callback {_name(handle._callback)}",
+                "message": f"Exception in callback {name_of(handle._callback)}",
                 "exception": error,
                 "handle": handle,
             }
@@ -381,7 +382,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _generator_started(self, generator: AsyncGenerator[Any, Any]) -> None:
         if not self._accepts_generators:
             warnings.warn(
-                f"asynchronous generator {_name(generator)} was started "
+                f"asynchronous generator {name_of(generator)} was started "
                 "after the loop shut its generators down",
                 ResourceWarning,
                 stacklevel=2,
@@ -406,7 +407,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             if isinstance(outcome, Exception):
                 self.call_exception_handler(
                     {
-                        "message": f"closing asynchronous generator {_name(generator)} failed",
+                        "message": f"closing asynchronous generator {name_of(generator)} failed",
                         "exception": outcome,
                         "asyncgen": generator,
                     }
@@ -424,11 +425,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
 def _complete(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-def _name(thing: object) -> str:
-    """What a message calls a callback or a generator; ``repr`` would show an address."""
-    return getattr(thing, "__qualname__", None) or type(thing).__qualname__
 
 
 def _up_to(turns_max: int | None) -> Iterator[None]:

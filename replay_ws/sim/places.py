@@ -1,4 +1,4 @@
-"""Where in the user's own code something happens, as ``file:line``."""
+"""What a report calls the user's own code: its names, and its places as ``file:line``."""
 
 from __future__ import annotations
 
@@ -35,6 +35,11 @@ def place_of_caller(frame: FrameType | None) -> str:
             return place_of(frame)
         frame = frame.f_back
     return ""
+
+
+def name_of(thing: object) -> str:
+    """The name of a callable or a generator; ``repr`` would show an address."""
+    return getattr(thing, "__qualname__", None) or type(thing).__qualname__
 
 
 def _module_of(frame: FrameType) -> str:

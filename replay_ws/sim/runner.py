@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from replay_ws.errors import ConfigError, ProgramError, ReplayWsError
 from replay_ws.sim.deadlock import label, waiting_lines
 from replay_ws.sim.loop import VirtualLoop
+from replay_ws.sim.places import name_of
 
 Value = TypeVar("Value")
 
@@ -70,7 +71,7 @@ def _refuse_what_cannot_be_called(program: object) -> None:
 
 def _main(program: Callable[[], Awaitable[Value]]) -> Coroutine[Any, Any, Value]:
     main = _call_and_await(program)
-    main.__qualname__ = _name(program)  # type: ignore[attr-defined]  # reports name what the user wrote
+    main.__qualname__ = name_of(program)  # type: ignore[attr-defined]  # reports name what the user wrote
     return main
 
 
@@ -78,7 +79,7 @@ async def _call_and_await(program: Callable[[], Awaitable[Value]]) -> Value:
     awaitable = program()
     if not inspect.isawaitable(awaitable):
         raise ProgramError(
-            f"{_name(program)}() returned {_an_instance_of(awaitable)}, which cannot be awaited",
+            f"{name_of(program)}() returned {_an_instance_of(awaitable)}, which cannot be awaited",
             mend="define the program with 'async def', or return a coroutine",
         )
     return await awaitable
@@ -149,10 +150,6 @@ def _refuse_stubborn(tasks: list[asyncio.Task[Any]]) -> None:
         f"cancelled {_CANCEL_ROUNDS} times at the end of the run, and still pending:\n  {lines}",
         mend="let CancelledError pass, or end the task when it comes",
     )
-
-
-def _name(program: object) -> str:
-    return getattr(program, "__qualname__", None) or type(program).__qualname__
 
 
 def _an_instance_of(value: object) -> str:
