@@ -34,7 +34,7 @@ def key(event: Event) -> Key:
     return (event.connection, event.direction, event.op, event.type, body)
 
 
-def plain(event: Event) -> Event:
+def unnumbered(event: Event) -> Event:
     """``event`` without the numbers of its secrets."""
     return replace(event, body=_without_numbers(event)) if has_secret(event.body) else event
 

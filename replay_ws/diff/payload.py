@@ -11,7 +11,7 @@ from typing import Any
 
 from replay_ws.diff import show
 from replay_ws.diff.align import common_prefix
-from replay_ws.diff.keys import data, plain
+from replay_ws.diff.keys import data, unnumbered
 from replay_ws.diff.model import Detail
 from replay_ws.events.model import Event
 
@@ -53,7 +53,7 @@ def note(golden: Event, run: Event) -> tuple[Detail, ...]:
 
 def excerpt(event: Event) -> str:
     """What shows a reader which event this is; empty where the type says it all."""
-    event = plain(event)
+    event = unnumbered(event)
     if len(event.body) > show.READ_SIZE_MAX:
         return f"({len(event.body)} bytes)"
     payload = data(event)
