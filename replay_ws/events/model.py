@@ -49,12 +49,9 @@ class Fate(IntEnum):
     @property
     def label(self) -> str:
         """As a report shows it: ``delivered``, ``in doubt``, ``lost (overflow)``."""
-        head = self.name.partition("_")[0].lower()
-        return (
-            f"{head} ({self.reason.replace('_', ' ')})"
-            if self.reason
-            else self.name.lower().replace("_", " ")
-        )
+        words = self.name.lower().replace("_", " ")
+        head, _, reason = words.partition(" ")
+        return f"{head} ({reason})" if self.reason else words
 
 
 @dataclass(frozen=True, slots=True)
