@@ -15,7 +15,7 @@ from replay_ws.clock import NS_PER_S
 from replay_ws.compliance import required_events
 from replay_ws.events.frames import type_of
 from replay_ws.events.log import MESSAGES, Direction
-from replay_ws.events.model import Fate
+from replay_ws.events.model import Fate, Ledger
 from replay_ws.session import Session
 
 FAILED = tuple(fate for fate in Fate if fate not in (Fate.PENDING, Fate.DELIVERED))
@@ -114,12 +114,9 @@ class Records:
     def totals(self) -> dict[str, Any]:
         """Counts per fate, and what waits where."""
         fates = Counter(Fate(self._network.outcome.fates[row]) for _, row in self._sent())
+        ledger = Ledger(fates)
+        counts = ("sent", "delivered", "pending", "in_doubt", "lost", "rejected")
         return {
-            "sent": sum(fates.values()),
-            "delivered": fates[Fate.DELIVERED],
-            "pending": fates[Fate.PENDING],
-            "in_doubt": fates[Fate.IN_DOUBT],
-            "lost": sum(n for fate, n in fates.items() if Fate.LOST <= fate < Fate.REJECTED),
-            "rejected": sum(n for fate, n in fates.items() if fate >= Fate.REJECTED),
+            **{name: getattr(ledger, name) for name in counts},
             "by_outcome": {fate.label: count for fate, count in sorted(fates.items())},
         }
