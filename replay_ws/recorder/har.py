@@ -187,15 +187,14 @@ def _bytes(data: str, where: str) -> bytes:
 
 def _time_ns(value: object, where: str) -> int:
     """Epoch seconds or milliseconds, told apart by their size, as exact nanoseconds."""
-    is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
-    if not is_number or not 0 <= value < _MILLISECONDS_MAX:  # type: ignore[operator]
-        raise SourceError(
-            f"its time is {value!s:.40}",
-            where=where,
-            mend="time is seconds or milliseconds since 1970",
-        )
-    assert isinstance(value, int | Decimal)
-    return int(value * (NS_PER_S if value < _SECONDS_MAX else NS_PER_MS))
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        if 0 <= value < _SECONDS_MAX:
+            return int(value * NS_PER_S)
+        if _SECONDS_MAX <= value < _MILLISECONDS_MAX:
+            return int(value * NS_PER_MS)
+    raise SourceError(
+        f"its time is {value!s:.40}", where=where, mend="time is seconds or milliseconds since 1970"
+    )
 
 
 def _start_ns(text: object) -> int | None:

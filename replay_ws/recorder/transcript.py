@@ -8,6 +8,7 @@ would have written: what was observed, under a configuration that harms nothing,
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from replay_ws.cassette.redaction import Redactor
@@ -51,9 +52,6 @@ class Transcript:
         self._start_ns = start_ns
         self._moments: list[Moment] = []
 
-    def __len__(self) -> int:
-        return len(self._moments)
-
     def add(self, moment: Moment, where: str) -> None:
         """Take a moment; raises SourceError, located at ``where``, when it cannot be one."""
         first_ns = self._moments[0].time_ns if self._moments else moment.time_ns
@@ -80,8 +78,7 @@ class Transcript:
         assert self._moments, "a transcript without moments has no beginning"
         moments = sorted(self._moments, key=lambda moment: moment.time_ns)
         if redactor is not None:
-            cleaner = _Cleaner(Redactor() if redactor == "default" else redactor)
-            moments = list(map(cleaner, moments))
+            moments = _redacted(moments, Redactor() if redactor == "default" else redactor)
         log = Log(header)
         log.add_channel(Channel("", _configuration(moments).values()), 0)
         start_ns = moments[0].time_ns if self._start_ns is None else self._start_ns
@@ -128,17 +125,12 @@ def _bodies(moments: list[Moment]) -> Iterator[bytes]:
             yield moment.body.encode() if isinstance(moment.body, str) else moment.body
 
 
-class _Cleaner:
-    """Redaction of everything that a moment holds."""
-
-    def __init__(self, redactor: Redactor) -> None:
-        self._redactor = redactor
-        self._names: dict[str, str] = {}
-
-    def __call__(self, moment: Moment) -> Moment:
-        """``moment`` without secrets."""
-        clean, name, body = self._redactor, moment.connection, moment.body
-        if name not in self._names:
-            self._names[name] = clean.text(name)
-        body = clean.clean(moment.op, body) if moment.op in MESSAGES else clean.value(body)
-        return moment._replace(connection=self._names[name], body=body)
+def _redacted(moments: list[Moment], redactor: Redactor) -> list[Moment]:
+    """``moments`` without secrets."""
+    name_of = cache(redactor.text)  # once each: a secret found later must not change a name
+    cleaned = []
+    for moment in moments:
+        name, op, body = name_of(moment.connection), moment.op, moment.body
+        body = redactor.clean(op, body) if op in MESSAGES else redactor.value(body)
+        cleaned.append(moment._replace(connection=name, body=body))
+    return cleaned
