@@ -24,7 +24,7 @@ def seconds(value: float) -> int:
     return round(value * NS_PER_S)
 
 
-def show(time_ns: int) -> str:
+def time_text(time_ns: int) -> str:
     """``time_ns`` for a reader: ``0``, ``1.5 ms``, ``2.25 s``; exact to the nanosecond."""
     for unit, size in (("s", NS_PER_S), ("ms", NS_PER_MS), ("us", 1_000)):
         if abs(time_ns) >= size:

@@ -13,7 +13,7 @@ from typing import Any
 
 from replay_ws.cassette.format import digest as log_digest
 from replay_ws.channel import Outcome
-from replay_ws.clock import show
+from replay_ws.clock import time_text
 from replay_ws.events.log import MESSAGES, Direction, Log, Op
 from replay_ws.events.model import Event, Fate, Ledger, Plan
 from replay_ws.faults.malformed import damage
@@ -167,5 +167,5 @@ class Session:
         return len(self.events)
 
     def __repr__(self) -> str:
-        duration = show(self.end_ns)
+        duration = time_text(self.end_ns)
         return f"<Session seed={self.seed} {self.ledger} in {duration}, ended {self.end['status']}>"

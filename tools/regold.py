@@ -27,7 +27,7 @@ if str(ROOT) not in sys.path:
 
 import replay_ws  # noqa: E402
 from replay_ws.cassette.format import encode  # noqa: E402
-from replay_ws.clock import show  # noqa: E402
+from replay_ws.clock import time_text  # noqa: E402
 from replay_ws.recorder.importers import import_file  # noqa: E402
 from replay_ws.report.events import stable_lines  # noqa: E402
 
@@ -152,7 +152,7 @@ def _timed_lines(session: replay_ws.Session) -> Iterator[str]:
     """The rows of a session as lines, each with its time."""
     lines = islice(stable_lines(session), 1, None)  # behind what it says of itself
     for time_ns, line in zip(session.log.times, lines, strict=True):
-        yield f"{show(time_ns)}  {line}"
+        yield f"{time_text(time_ns)}  {line}"
 
 
 def remake() -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from math import fsum
 from typing import Any
 
-from replay_ws.clock import show
+from replay_ws.clock import time_text
 from replay_ws.compliance.profile import Rule, Severity
 
 NAME_MAX = 60
@@ -42,7 +42,7 @@ class Finding:
             f"#{self.number}" if self.number is not None else "",
             quoted(self.connection)[1:-1],
             f"run {quoted(self.run)}" if self.run else "",
-            f"at {show(self.time_ns)}" if self.time_ns is not None else "",
+            f"at {time_text(self.time_ns)}" if self.time_ns is not None else "",
         ]
         place = ", ".join(filter(None, where))
         head = f"{self.severity.value} {self.rule.value}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
-from replay_ws.clock import show
+from replay_ws.clock import time_text
 from replay_ws.diff.show import clean
 from replay_ws.events.log import Direction
 from replay_ws.events.model import Event
@@ -142,7 +142,7 @@ class Divergence:
             case Category.LATE | Category.EARLY:
                 assert self.golden_ns is not None
                 assert self.run_ns is not None
-                facts.append(f"by {show(abs(self.run_ns - self.golden_ns))}")
+                facts.append(f"by {time_text(abs(self.run_ns - self.golden_ns))}")
             case _:
                 facts.extend(map(str, self.details))
         return facts

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from replay_ws.cassette.redaction import Redactor
-from replay_ws.clock import show
+from replay_ws.clock import time_text
 from replay_ws.errors import SourceError
 from replay_ws.events.encoding import decode
 from replay_ws.events.frames import is_unicode, type_of, type_of_text
@@ -57,7 +57,7 @@ class Transcript:
         first_ns = self._moments[0].time_ns if self._moments else moment.time_ns
         if abs(moment.time_ns - first_ns) > SPAN_NS_MAX:
             raise SourceError(
-                f"this is {show(abs(moment.time_ns - first_ns))} away from the first time",
+                f"this is {time_text(abs(moment.time_ns - first_ns))} away from the first time",
                 where=where,
                 mend="give all times in one unit and from one clock",
             )

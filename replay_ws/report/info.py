@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from replay_ws.clock import show
+from replay_ws.clock import time_text
 from replay_ws.diff.show import clean
 from replay_ws.events.log import Direction
 from replay_ws.events.plain import plain
@@ -47,7 +47,7 @@ class Info:
             "recorded": f"seed {session.seed}, schedule {session.log.header.schedule}",
             "profile": session.profile,
             "mode": "; ".join(modes_of(session)),
-            "lasted": f"{show(session.end_ns)} of virtual time",
+            "lasted": f"{time_text(session.end_ns)} of virtual time",
             "ledger": ledger_text(session.ledger),
             "decisions": str(len(session.plan)),
             "types": _types_text(session),

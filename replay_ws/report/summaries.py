@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from replay_ws.clock import show
+from replay_ws.clock import time_text
 from replay_ws.diff.model import Diff
 from replay_ws.diff.show import clean
 from replay_ws.report.blocks import Block, Line, Tone, command, plural
@@ -58,7 +58,7 @@ class Recorded:
         tone = Tone.BAD if session.end["status"] == "error" else Tone.GOOD
         count = plural(len(session.connections), "connection")
         yield Line(f"{self.verb} {self.name}: {count}, {end_text(session)}", tone)
-        yield Line(f"  {ledger_text(session.ledger)}; {show(session.end_ns)} of virtual time")
+        yield Line(f"  {ledger_text(session.ledger)}; {time_text(session.end_ns)} of virtual time")
         yield Line(f"  digest {session.digest}")
         following = command("replay", self.name, "--mode", "packet_loss", "--seed", "1")
         yield Line(f"next: {following}")

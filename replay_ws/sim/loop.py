@@ -267,14 +267,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
         tasks = self.pending_tasks()
         number = f"{len(tasks)} task{'s wait' if len(tasks) != 1 else ' waits'}"
         raise DeadlockError(
-            f"deadlock at {clock.show(self._now_ns)}: nothing is ready, no timer is left, {number}",
+            f"deadlock at {clock.time_text(self._now_ns)}: "
+            f"nothing is ready, no timer is left, {number}",
             waiting=waiting_lines(tasks),
         )
 
     def _refuse_to_stay(self) -> None:
         raise ReplayWsError(
             f"the program took {self.turns_per_instant_max} turns at "
-            f"{clock.show(self._now_ns)}, and time did not pass",
+            f"{clock.time_text(self._now_ns)}, and time did not pass",
             mend="let the loop that spins wait for an event, or sleep longer than 0",
         )
 

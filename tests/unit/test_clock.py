@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from replay_ws.clock import EPOCH_UNIX_NS, ms, seconds, show
+from replay_ws.clock import EPOCH_UNIX_NS, ms, seconds, time_text
 
 
 def test_milliseconds_and_seconds_become_whole_nanoseconds() -> None:
@@ -33,4 +33,4 @@ def test_the_epoch_is_new_year_2026_in_utc() -> None:
     ],
 )
 def test_a_time_is_shown_exactly(time_ns: int, shown: str) -> None:
-    assert show(time_ns) == shown
+    assert time_text(time_ns) == shown
