@@ -21,15 +21,15 @@ from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import replay_ws
+from replay_ws.cassette.format import encode
+from replay_ws.clock import time_text
+from replay_ws.recorder.importers import import_file
+from replay_ws.report.events import stable_lines
+
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))  # run as a script: the package and the programs lie here
-
-import replay_ws  # noqa: E402
-from replay_ws.cassette.format import encode  # noqa: E402
-from replay_ws.clock import time_text  # noqa: E402
-from replay_ws.recorder.importers import import_file  # noqa: E402
-from replay_ws.report.events import stable_lines  # noqa: E402
+    sys.path.insert(0, str(ROOT))  # run as a script: cassettes/programs lie here
 
 CASSETTES = ROOT / "cassettes"
 SOURCES = CASSETTES / "sources"
