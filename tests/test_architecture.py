@@ -22,7 +22,7 @@ PACKAGE = "replay_ws"
 # from its own package. `errors` is below its neighbours because everything may raise.
 ROWS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("clock", "rng"),
+    ("clock", "rng", "text"),
     ("events",),
     ("cassette.format", "cassette.redaction"),
     ("faults",),
@@ -42,6 +42,7 @@ PURE = (
     "errors",
     "clock",
     "rng",
+    "text",
     "events",
     "cassette.format",
     "cassette.redaction",

@@ -11,9 +11,9 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from replay_ws.clock import time_text
-from replay_ws.diff.show import clean
 from replay_ws.events.log import Direction
 from replay_ws.events.model import Event
+from replay_ws.text import clean
 
 
 class Deliveries(Protocol):

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from replay_ws.events.encoding import encode
+from replay_ws.text import clean, escaped
 
 WIDTH = 60
 """Characters that one value may take."""
 
 READ_SIZE_MAX = 64 * 1024
 """Payloads above so many bytes are shown by their size: nobody reads more of them."""
-
-# What json.dumps leaves alone and a terminal does not: C1 controls, direction marks, surrogates.
-_UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def clean(text: str) -> str:
-    """``text`` on one line, with everything escaped that a terminal would act on."""
-    return _safe(json.dumps(text, ensure_ascii=False)[1:-1].replace('\\"', '"'))
 
 
 def cut(text: str) -> str:
@@ -36,11 +28,7 @@ def value(item: Any) -> str:
         case bytes():
             return _hex(item)
         case _:
-            return cut(_safe(_json(item)))
-
-
-def _safe(text: str) -> str:
-    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+            return cut(escaped(_json(item)))
 
 
 def _hex(item: bytes) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from replay_ws.compliance import Report
-from replay_ws.diff.show import clean
 from replay_ws.report.blocks import Block, Cell, Column, Line, Table, Tone, capped, command
+from replay_ws.text import clean
 
 FINDINGS_MAX = 20
 CONNECTIONS_MAX = 20

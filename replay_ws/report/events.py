@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from replay_ws.clock import NS_PER_S
-from replay_ws.diff.show import clean
 from replay_ws.errors import ConfigError
 from replay_ws.events.encoding import EncodingError
 from replay_ws.events.log import MESSAGES, Direction, Log, Op
@@ -21,6 +20,7 @@ from replay_ws.events.plain import plain, to_json
 from replay_ws.faults.configuration import configuration
 from replay_ws.report.blocks import Block, Line, Tone, plural
 from replay_ws.session import Session
+from replay_ws.text import clean
 
 NAME_WIDTH_MAX = 24
 TYPE_WIDTH = 16

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from replay_ws.clock import time_text
-from replay_ws.diff.show import clean
 from replay_ws.events.log import Direction
 from replay_ws.events.plain import plain
 from replay_ws.report.blocks import Block, Cell, Column, Line, Table, Tone, plural
 from replay_ws.report.ledger import ledger_text
 from replay_ws.report.summaries import end_text, modes_of, session_dict
 from replay_ws.session import Session
+from replay_ws.text import clean
 
 CONNECTIONS_MAX = 20
 TYPES_MAX = 12

@@ -9,12 +9,12 @@ from typing import Any
 
 from replay_ws.clock import time_text
 from replay_ws.diff.model import Diff
-from replay_ws.diff.show import clean
 from replay_ws.report.blocks import Block, Line, Tone, command, plural
 from replay_ws.report.differences import short_line
 from replay_ws.report.events import settings_text
 from replay_ws.report.ledger import ledger_dict, ledger_text
 from replay_ws.session import Session
+from replay_ws.text import clean
 
 
 def modes_of(session: Session) -> tuple[str, ...]:
