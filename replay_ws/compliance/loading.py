@@ -30,7 +30,7 @@ def load_profile(name: str) -> Profile:
     for entry in _built_in():
         if entry.name == f"{name}.toml":
             return parse_profile(entry.read_text("utf-8"), where=f"profile {name}")
-    raise ConfigError(f"unknown profile {name!r}", mend=f"choose one of {known(profile_names())}")
+    raise ConfigError(f"unknown profile {name!r}", mend=f"use one of: {known(profile_names())}")
 
 
 def profile_names() -> list[str]:
@@ -232,5 +232,5 @@ class _Table:
                 raise ConfigError(
                     f"unknown key {self.path}{key}",
                     where=self.where,
-                    mend=f"use one of {known(self.read_keys)}",
+                    mend=f"use one of: {known(self.read_keys)}",
                 )

@@ -37,7 +37,7 @@ def compare(
     of differences. Raises ConfigError for an unknown order or a negative tolerance.
     """
     if order not in ORDERS:
-        raise ConfigError(f"unknown order {order!r}", mend=f"choose one of {', '.join(ORDERS)}")
+        raise ConfigError(f"unknown order {order!r}", mend=f"use one of: {', '.join(ORDERS)}")
     if tolerance_ns < 0:
         raise ConfigError(f"tolerance_ns is {tolerance_ns}", mend="give nanoseconds from 0 up")
     numbers: dict[Hashable, int] = {}
