@@ -48,6 +48,12 @@ def test_a_damaged_delivery_shows_the_damage_and_its_intent_does_not() -> None:
     assert not intent.corrupt
 
 
+def test_an_event_arrived_when_its_first_copy_did() -> None:
+    session = sent(TOKEN, duplicate_rate=1, consume_rate=10).session
+    assert [event.time_ns // NS_PER_MS for event in session.delivered()] == [100, 200]
+    assert session.events[0].time_ns == 100 * NS_PER_MS
+
+
 def test_one_delivery_is_as_in_the_list_of_all() -> None:
     session = sent(*tokens(5), duplicate_rate=0.5, malformed_rate=0.5, seed=2).session
     for number, event in enumerate(session.delivered()):

@@ -40,8 +40,7 @@ class Wire:
         outcome = self.network.outcome
         sent = [row for row, op in enumerate(self.log.ops) if op == Op.BINARY]
         return [
-            (sent.index(row), at / MS)
-            for at, row in zip(outcome.times, outcome.rows, strict=True)
+            (sent.index(row), at / MS) for at, row in zip(outcome.times, outcome.rows, strict=True)
         ]
 
     def fates(self) -> list[Fate]:
@@ -206,15 +205,21 @@ def test_what_was_held_keeps_its_order_before_what_comes_after() -> None:
     assert wire.arrivals() == [(0, 20), (1, 30), (2, 40)]
 
 
-def test_a_cut_by_hand_spares_other_channels() -> None:
+def test_a_cut_by_hand_and_its_end_spare_other_channels() -> None:
     wire = Wire()
-    config = MockConfiguration()
+    config = MockConfiguration(partition_policy="hold")
     wire.network.add_channel("other", config, Dice(0, config, wire.log), 0)
     wire.network.add_connection(Connection("other/a", "message", 1), 0)
     wire.network.connect(3, 0, 0, b"\x80")
     wire.network.control("cut", 0, 0)
     assert wire.send(0).fate is Fate.REJECTED_PARTITION
     assert wire.send(0, lane=2).fate is Fate.DELIVERED
+    wire.network.control("cut", 1, 0)
+    wire.send(0, lane=2)
+    wire.network.control("heal", 0, 0)
+    assert wire.send(0).fate is Fate.DELIVERED
+    assert wire.network.drain() == 0
+    assert wire.fates()[2] is Fate.PENDING
 
 
 def test_what_an_outage_holds_for_ever_is_pending_at_the_end() -> None:
@@ -259,6 +264,14 @@ def test_nobody_sends_on_a_closed_connection() -> None:
     wire.network.close(Op.CLOSE, 0, 0, b"")
     assert not wire.network.is_open(0)
     assert wire.send(0).fate is Fate.REJECTED_NOT_CONNECTED
+
+
+def test_a_connection_that_was_let_in_later_is_no_longer_refused() -> None:
+    wire = Wire(connections="ab", connection_limit=1)
+    wire.network.close(Op.CLOSE, 0, 0, b"")
+    wire.network.connect(3, 0, 1, b"\x80")
+    wire.network.close(Op.CLOSE, 2, 0, b"")
+    assert wire.send(0, lane=2).fate is Fate.REJECTED_NOT_CONNECTED
 
 
 def test_a_second_handshake_takes_no_second_slot() -> None:

@@ -71,6 +71,11 @@ def test_a_range_of_zero_still_strikes() -> None:
     assert certain.strike("timeout", 0, 1, 0) == 1
 
 
+def test_a_jitter_of_nothing_is_no_strike() -> None:
+    least = dice(jitter_ms=0.000001)
+    assert {least.strike("jitter", 0, 1, index) for index in range(50)} == {0, 1}
+
+
 def test_a_draw_is_keyed_by_what_it_is_about() -> None:
     config = MockConfiguration(jitter_ms=10)
     lane = Dice(5, config, log_of("a", "b")).strike("jitter", 3, 2, 7)
