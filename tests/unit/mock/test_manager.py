@@ -221,6 +221,37 @@ def test_what_cannot_be_recorded_is_invalid_and_spoils_nothing(message: object) 
     assert out.session.ledger.delivered == 1
 
 
+def test_secrets_in_the_names_of_threads_and_types_stay_out() -> None:
+    secret = "sk-abcdefghijklmnopqrstuvwxyz0123456789ABCD"
+
+    async def program() -> int:
+        mock = MockWebSocketManager()
+        for _ in range(2):
+            await mock.send_to_thread(f"Bearer {secret}", {"type": secret})
+        return len(mock.get_events_for_thread(f"Bearer {secret}"))
+
+    out = run(program)
+    assert out.value == 2
+    assert out.session.connections == ("Bearer <secret-1>",)
+    assert out.session.log.kinds == ["", "<secret-1>"]
+    assert [event.payload for event in out.session.events] == [{"type": "<secret-1>"}] * 2
+    assert replay(out.session).digest == out.digest
+
+
+def test_who_gives_up_waiting_has_sent_all_the_same(go: Go) -> None:
+    """On a stock loop nothing waits, so nobody gives up."""
+
+    async def program() -> Any:
+        mock = MockWebSocketManager(latency_ms=200)
+        sending = asyncio.create_task(mock.send_to_thread("t", TOKEN))
+        await asyncio.sleep(0)
+        sending.cancel()
+        await asyncio.wait([sending])
+        return mock.session().ledger
+
+    assert go(program).accepted == 1
+
+
 # --- connections ---------------------------------------------------------------------------
 
 
