@@ -33,7 +33,7 @@ from tests.property.strategies import (
 RATES = {toxic.name: toxic.rate for toxic in TOXICS if toxic.rate}
 # What makes one message's chances depend on another's fate, by design: slots shared between
 # connections, a sender that refuses what is out of order, an overflow that ends a connection.
-APART = {"connection_limit": None, "enforce_event_order": False, "overflow": "drop_oldest"}
+APART = {"connection_limit": None, "enforce_event_order": False, "overflow": "drop_newest"}
 
 
 def everything(session: Session) -> tuple[Any, ...]:
@@ -130,9 +130,6 @@ def test_another_message_type_changes_no_decision_where_nothing_is_shared(
     guest = [step for step in guest if step.do == "send"]
     alone, joined = told(story, config, seed), told(together(guest, story), config, seed)
     ours = {d.key: d.amount for d in joined.plan if d.type != "novel"}
-    known = {step.connection for step in story if step.do not in ("cut", "heal", "reset")}
-    closed = {step.connection for step in story if step.do in ("close", "drop", "connect")}
-    assert known >= closed
     assert ours == decisions(alone)
 
 
@@ -145,8 +142,6 @@ def test_another_toxic_changes_nothing_where_it_does_not_strike(
     before, after = decisions(without), decisions(joined)
     assert all(before[key] == after[key] for key in before.keys() & after.keys())
     struck = {d.connection for d in joined.plan if d.toxic == toxic}
-    for session in (without, joined):
-        assert session.seed == seed
     assert [d for d in without.plan if d.connection not in struck] == [
         d for d in joined.plan if d.connection not in struck
     ]
