@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from replay_ws.faults.configuration import MockConfiguration as MockConfiguration
     from replay_ws.faults.modes import MockBehaviorMode as MockBehaviorMode
     from replay_ws.mock.manager import MockWebSocketManager as MockWebSocketManager
-    from replay_ws.mock.manager import MockWebSocketState as MockWebSocketState
     from replay_ws.mock.manager import SendResult as SendResult
     from replay_ws.mock.metrics import WebSocketMetrics as WebSocketMetrics
+    from replay_ws.mock.threads import MockWebSocketState as MockWebSocketState
     from replay_ws.session import Session as Session
     from replay_ws.sim.loop import VirtualLoop as VirtualLoop
 
@@ -49,8 +49,9 @@ _HOMES = {
     "replay_ws.events.model": "Decision Event Fate Ledger Plan",
     "replay_ws.faults.configuration": "MockConfiguration",
     "replay_ws.faults.modes": "MockBehaviorMode",
-    "replay_ws.mock.manager": "MockWebSocketManager MockWebSocketState SendResult",
+    "replay_ws.mock.manager": "MockWebSocketManager SendResult",
     "replay_ws.mock.metrics": "WebSocketMetrics",
+    "replay_ws.mock.threads": "MockWebSocketState",
     "replay_ws.session": "Session",
     "replay_ws.sim.loop": "VirtualLoop",
 }

@@ -6,7 +6,6 @@ import contextlib
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from replay_ws.errors import CassetteError, ConfigError, known
@@ -14,7 +13,7 @@ from replay_ws.faults.configuration import DEFAULT, MockConfiguration, configura
 from replay_ws.session import Session
 
 if TYPE_CHECKING:
-    from replay_ws.cassette.redaction import Redactor
+    from replay_ws.cassette.redaction import RedactorChoice
     from replay_ws.compliance import Profile, Report
     from replay_ws.diff import Diff
     from replay_ws.events.model import Plan
@@ -49,24 +48,26 @@ def run(
     config: MockConfiguration | None = None,
     profile: str = "agent5",
     record: str | os.PathLike[str] | None = None,
-    redactor: Redactor | None = None,
+    redactor: RedactorChoice = "default",
 ) -> RunResult[Value]:
     """Run ``program()`` on virtual time and return its value and session.
 
     Mocks made inside follow ``seed`` and ``mode`` (or ``config``) unless they were given their own.
     What the program raises comes out unchanged, with the session as its attribute ``session``.
     With ``record`` the session streams to that cassette, which is whole also after an exception.
+    ``redactor=None`` records secrets as they are.
 
     Raises ConfigError for an unknown mode or schedule, ProgramError for something that is no
     program, DeadlockError when nothing can happen any more, CassetteError when ``record`` cannot
     be written.
     """
-    from replay_ws.cassette.redaction import Redactor
+    from replay_ws.cassette.redaction import redactor_of
     from replay_ws.events.log import Header
     from replay_ws.recording import CURRENT, LoopClock, Recording
     from replay_ws.sim.loop import VirtualLoop
-    from replay_ws.sim.runner import run_program
+    from replay_ws.sim.runner import refuse_to_nest, run_program
 
+    refuse_to_nest()
     if schedule not in SCHEDULES:
         raise ConfigError(f"unknown schedule {schedule!r}", mend=f"use one of: {known(SCHEDULES)}")
     base = config or DEFAULT
@@ -75,7 +76,7 @@ def run(
     seed = MockConfiguration(seed=seed).seed or 0  # refuses what is no seed
     loop = VirtualLoop()
     header = Header(seed=seed, schedule=schedule, profile=profile)
-    recording = Recording(header, LoopClock(loop), redactor or Redactor(), base)
+    recording = Recording(header, LoopClock(loop), redactor_of(redactor), base)
     # Callbacks, for a context manager would write to an exception that may be frozen.
     with contextlib.ExitStack() as edges:
         edges.callback(loop.close)
@@ -87,11 +88,14 @@ def run(
         try:
             value = run_program(program, loop=loop)
         except BaseException as error:
-            session = recording.finish(error)
-            with contextlib.suppress(AttributeError):  # a frozen exception
-                error.session = session  # type: ignore[attr-defined]
+            _attach(recording.finish(error), error)
             raise
         return RunResult(value, recording.finish())
+
+
+def _attach(session: Session, error: BaseException) -> None:
+    with contextlib.suppress(AttributeError):  # a frozen exception
+        error.session = session  # type: ignore[attr-defined]
 
 
 def save(session: Session, path: str | os.PathLike[str]) -> None:
@@ -166,8 +170,3 @@ def check(source: Source, *, profile: str | Profile | None = None) -> Report:
 
     session = session_of(source)
     return check_events(session.delivered(), profile=profile or session.profile or "agent5")
-
-
-def path_of(source: Source) -> str:
-    """A name for messages."""
-    return "session" if isinstance(source, Session) else str(Path(source))

@@ -88,7 +88,7 @@ class Recording:
         self,
         header: Header,
         clock: Clock,
-        redactor: Redactor,
+        redactor: Redactor | None,
         config: MockConfiguration = DEFAULT,
     ) -> None:
         self.log = Log(header)
@@ -154,7 +154,7 @@ class Recording:
             return self.ended
 
 
-def _ending(error: BaseException | None, redactor: Redactor) -> dict[str, object]:
+def _ending(error: BaseException | None, redactor: Redactor | None) -> dict[str, object]:
     if error is None:
         return {"status": "ok"}
     # Addresses differ from process to process, and an ending is part of the digest.
@@ -162,7 +162,7 @@ def _ending(error: BaseException | None, redactor: Redactor) -> dict[str, object
         text = str(error)
     except Exception:  # a program's own exception, and its own mistake
         text = ""
-    message = re.sub(r"0x[0-9a-fA-F]+", "0x…", redactor.text(text))
+    message = re.sub(r"0x[0-9a-fA-F]+", "0x…", redactor.text(text) if redactor else text)
     return {"status": "error", "error": type(error).__qualname__, "message": message}
 
 

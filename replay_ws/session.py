@@ -163,9 +163,6 @@ class Session:
         position, kind = divmod(amount - 1, len(kinds))
         return damage(log.ops[row], log.bodies[row], kinds[kind], position)
 
-    def __len__(self) -> int:
-        return len(self.events)
-
     def __repr__(self) -> str:
         duration = time_text(self.end_ns)
         return f"<Session seed={self.seed} {self.ledger} in {duration}, ended {self.end['status']}>"

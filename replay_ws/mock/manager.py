@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-from replay_ws.cassette.redaction import Redactor
+from replay_ws.cassette.redaction import Redactor, RedactorChoice
 from replay_ws.channel import Verdict
 from replay_ws.clock import NS_PER_S
 from replay_ws.errors import ConfigError, EscapeError, known
@@ -24,21 +23,11 @@ from replay_ws.faults.configuration import DEFAULT, MockConfiguration
 from replay_ws.mock import queries
 from replay_ws.mock.metrics import Operations, WebSocketMetrics, fold
 from replay_ws.mock.scenarios import scenario
+from replay_ws.mock.threads import MockWebSocketState, Thread
 from replay_ws.recording import CURRENT, OwnClock, Recording
 from replay_ws.session import Session
 
 DROPS = ("fin", "rst", "blackhole")
-
-
-class MockWebSocketState(StrEnum):
-    """Where a connection of a mock stands."""
-
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    DISCONNECTING = "disconnecting"
-    DISCONNECTED = "disconnected"
-    ERROR = "error"
-    RECONNECTING = "reconnecting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +60,7 @@ class MockWebSocketManager:
         config: MockConfiguration | None = None,
         *,
         name: str = "",
-        redactor: Redactor | Literal["default"] | None = "default",
+        redactor: RedactorChoice = "default",
         **fields: Any,
     ) -> None:
         recording = CURRENT.get()
@@ -87,12 +76,9 @@ class MockWebSocketManager:
         self._network = recording.network
         self._channel = recording.join(name, config)
         self._prefix = f"{recording.log.channels[self._channel].name}/".removeprefix("/")
-        self._numbers: dict[str, int] = {}
-        self._states: dict[str, MockWebSocketState] = {}
-        self._users: dict[str, str] = {}
-        self._handshakes: dict[int, int] = {}
+        self._threads: dict[str, Thread] = {}
         self._operations = Operations()
-        self._records = queries.Records(self._network, self._numbers)
+        self._records = queries.Records(self._network, self._threads)
 
     @classmethod
     def create_for_scenario(cls, name: str, **overrides: Any) -> Self:
@@ -110,37 +96,42 @@ class MockWebSocketManager:
 
         ``websocket`` is kept for nothing but compatibility: the mock has no real socket.
         """
-        self._recording.require_open()
-        thread = thread_id or user_id
-        again = thread in self._states
-        self._states[thread] = (
-            MockWebSocketState.RECONNECTING if again else MockWebSocketState.CONNECTING
-        )
-        with self._recording.lock:
-            now_ns = self._recording.clock.now_ns()
-            number = self._number(thread, now_ns)
-            self._users[thread] = user_id
-            opened = self._connect(thread, number, now_ns, {"user": user_id})
-        await self._recording.clock.take(now_ns, 0)
+        recording = self._recording
+        recording.require_open()
+        with recording.lock:
+            now_ns = recording.clock.now_ns()
+            thread = self._thread(thread_id or user_id, now_ns)
+            again = thread.handshakes > 0
+            thread.user = user_id
+            opened = self._connect(thread, now_ns, {"user": user_id})
+        opening = MockWebSocketState.RECONNECTING if again else MockWebSocketState.CONNECTING
+        await self._move([thread], opening, now_ns)
         return opened
 
     async def disconnect_user(
         self, user_id: str, websocket: object = None, thread_id: str | None = None
     ) -> None:
         """Close the user's connection, or all of them when no thread is named."""
-        mine = [thread for thread, user in self._users.items() if user == user_id]
-        threads = [thread_id] if thread_id else mine or [user_id]
+        threads = [
+            thread
+            for name, thread in self._threads.items()
+            if (name == thread_id if thread_id else user_id in (name, thread.user))
+        ]
         with self._recording.lock:
             now_ns = self._recording.clock.now_ns()
             for thread in threads:
-                self._disconnect(thread, now_ns)
+                self._close(thread, Op.CLOSE, now_ns, [1000, ""])
+        await self._move(threads, MockWebSocketState.DISCONNECTING, now_ns)
+
+    async def _move(self, threads: list[Thread], through: MockWebSocketState, now_ns: int) -> None:
+        """Take the step that opening or closing takes; meanwhile the state says so."""
         for thread in threads:
-            if thread in self._states:
-                self._states[thread] = MockWebSocketState.DISCONNECTING
-        await self._recording.clock.take(now_ns, 0)
-        for thread in threads:
-            if self._states.get(thread) is MockWebSocketState.DISCONNECTING:
-                self._states[thread] = MockWebSocketState.DISCONNECTED
+            thread.moving = through
+        try:
+            await self._recording.clock.take(now_ns, 0)
+        finally:
+            for thread in threads:
+                thread.moving = None
 
     def drop(self, thread_id: str, how: str = "rst") -> None:
         """Lose a thread's connection without a close frame: what is on its way is in doubt.
@@ -151,61 +142,47 @@ class MockWebSocketManager:
         if how not in DROPS:
             raise ConfigError(f"unknown way to drop {how!r}", mend=f"use one of: {known(DROPS)}")
         self._recording.require_open()
-        number = self._numbers.get(thread_id)
-        if number is None or not self._network.is_open(number):
-            return
         with self._recording.lock:
-            now_ns = self._recording.clock.now_ns()
-            body = self._recording.log.encode({"how": how})
-            self._network.close(Op.DROPPED, number << 1, now_ns, body)
-        self._states[thread_id] = MockWebSocketState.DISCONNECTED
+            thread = self._threads.get(thread_id)
+            if thread is not None:
+                self._close(thread, Op.DROPPED, self._recording.clock.now_ns(), {"how": how})
 
-    def _disconnect(self, thread: str, now_ns: int) -> None:
-        number = self._numbers.get(thread)
-        if self._recording.ended is None and number is not None and self._network.is_open(number):
-            body = self._recording.log.encode([1000, ""])
-            self._network.close(Op.CLOSE, number << 1, now_ns, body)
+    def _close(self, thread: Thread, op: Op, now_ns: int, about: object) -> None:
+        if self._recording.ended is None and self._network.is_open(thread.number):
+            body = self._recording.log.encode(about)
+            self._network.close(op, thread.number << 1, now_ns, body)
 
-    def _number(self, thread: str, now_ns: int) -> int:
-        """The connection of a thread; its first mention begins it."""
-        number = self._numbers.get(thread)
-        if number is None:
-            name = self._prefix + self._clean(thread)
-            connection = Connection(name, self.config.link, self._channel)
+    def _thread(self, name: str, now_ns: int) -> Thread:
+        """What is known of a thread; its first mention begins its connection."""
+        thread = self._threads.get(name)
+        if thread is None:
+            shown = self._prefix + self._clean(name)
+            connection = Connection(shown, self.config.link, self._channel)
             number = self._network.add_connection(connection, now_ns)
-            self._numbers[thread] = number
-        return number
+            thread = self._threads[name] = Thread(number)
+        return thread
 
-    def _connect(self, thread: str, number: int, now_ns: int, about: dict[str, str]) -> bool:
-        if self._network.is_open(number):
-            self._states[thread] = MockWebSocketState.CONNECTED
+    def _connect(self, thread: Thread, now_ns: int, about: dict[str, str]) -> bool:
+        if self._network.is_open(thread.number):
             return True
-        log = self._recording.log
-        lane = number << 1 | Direction.UPSTREAM
-        body = log.encode(self.redactor.value(about) if self.redactor else about)
-        fate = self._network.connect(lane, now_ns, self._next_handshake(number), body)
-        opened = fate is Fate.DELIVERED
-        self._states[thread] = MockWebSocketState.CONNECTED if opened else MockWebSocketState.ERROR
-        return opened
-
-    def _next_handshake(self, number: int) -> int:
-        index = self._handshakes.get(number, 0)
-        self._handshakes[number] = index + 1
-        return index
+        lane = thread.number << 1 | Direction.UPSTREAM
+        body = self._recording.log.encode(self.redactor.value(about) if self.redactor else about)
+        fate = self._network.connect(lane, now_ns, thread.handshakes, body)
+        thread.handshakes += 1
+        thread.refused = fate is not Fate.DELIVERED
+        return not thread.refused
 
     def get_connection_state(self, thread_id: str) -> MockWebSocketState:
         """Where the connection of a thread stands; DISCONNECTED for one that never was."""
-        state = self._states.get(thread_id, MockWebSocketState.DISCONNECTED)
-        number = self._numbers.get(thread_id)
-        if state is MockWebSocketState.CONNECTED and number is not None:
-            still = self._network.is_open(number)  # an overflow policy may have closed it
-            return state if still else MockWebSocketState.DISCONNECTED
-        return state
+        thread = self._threads.get(thread_id)
+        if thread is None:
+            return MockWebSocketState.DISCONNECTED
+        return thread.state(is_open=self._network.is_open(thread.number))
 
     @property
     def connections(self) -> dict[str, MockWebSocketState]:
         """State of every connection that was ever mentioned, by thread."""
-        return {thread: self.get_connection_state(thread) for thread in self._numbers}
+        return {thread: self.get_connection_state(thread) for thread in list(self._threads)}
 
     # --- sending ---------------------------------------------------------------------------
 
@@ -232,7 +209,7 @@ class MockWebSocketManager:
             await self._recording.clock.take(now_ns, verdict.wait_ns)
         return verdict
 
-    def _submit(self, thread: str, message: Any, direction: Direction) -> tuple[int, Verdict]:
+    def _submit(self, name: str, message: Any, direction: Direction) -> tuple[int, Verdict]:
         """Encode, redact, record and decide; nothing here waits."""
         recording = self._recording
         recording.require_open()
@@ -243,11 +220,9 @@ class MockWebSocketManager:
             )
         with recording.lock:
             now_ns = recording.clock.now_ns()
-            number = self._numbers.get(thread)
-            if number is None:
-                number = self._number(thread, now_ns)
-            if not self._network.is_open(number):
-                self._connect(thread, number, now_ns, {})
+            thread = self._threads.get(name) or self._thread(name, now_ns)
+            if not self._network.is_open(thread.number):
+                self._connect(thread, now_ns, {})
             log = recording.log
             op, event, body = self._encode(message)
             if self.redactor is not None:
@@ -255,7 +230,7 @@ class MockWebSocketManager:
             kind = log.kind_numbers.get(event)
             if kind is None:
                 kind = log.kind(self._clean(event), now_ns)
-            lane = number << 1 | direction
+            lane = thread.number << 1 | direction
             index = log.next_index(lane, kind)
             return now_ns, self._network.send(op, lane, now_ns, kind, index, body)
 
@@ -274,7 +249,7 @@ class MockWebSocketManager:
         try:
             body = self._recording.log.encode(message)
         except EncodingError as error:
-            return Op.INVALID, "", self._recording.log.encode(error.what)
+            return Op.INVALID, "", self._recording.log.encode(self._clean(error.what))
         is_dict = isinstance(message, dict)
         event = message.get("type") if is_dict else getattr(message, "type", None)
         return Op.OBJECT, type_name(event), body
@@ -355,7 +330,7 @@ class MockWebSocketManager:
 
     def get_all_compliance_scores(self) -> dict[str, float]:
         """``get_compliance_score`` of every thread."""
-        return {thread: self.get_compliance_score(thread) for thread in list(self._numbers)}
+        return {thread: self.get_compliance_score(thread) for thread in list(self._threads)}
 
     @property
     def metrics(self) -> WebSocketMetrics | None:
@@ -378,10 +353,11 @@ class MockWebSocketManager:
 
     def get_network_simulation_stats(self) -> dict[str, Any]:
         """The configuration in force and what it did so far."""
+        header = self._recording.log.header
         with self._settled() as records:
             return {
                 "mode": str(self.config.mode),
-                "seed": self._recording.log.header.seed,
+                "seed": header.seed if self.config.seed is None else self.config.seed,
                 "partition_active": self.partition_active,
                 **records.totals(),
             }
@@ -391,9 +367,8 @@ class MockWebSocketManager:
     def _leave(self) -> None:
         with self._recording.lock:
             now_ns = self._recording.clock.now_ns()
-            for thread in self._numbers:
-                self._disconnect(thread, now_ns)
-                self._states[thread] = MockWebSocketState.DISCONNECTED
+            for thread in self._threads.values():
+                self._close(thread, Op.CLOSE, now_ns, [1000, ""])
 
     def __enter__(self) -> Self:
         return self
@@ -408,4 +383,4 @@ class MockWebSocketManager:
         self._leave()
 
     def __repr__(self) -> str:
-        return f"<MockWebSocketManager {self.config.mode} {len(self._numbers)} connections>"
+        return f"<MockWebSocketManager {self.config.mode} {len(self._threads)} connections>"

@@ -10,7 +10,7 @@ from typing import Any
 
 from replay_ws.channel import Network
 from replay_ws.clock import NS_PER_S
-from replay_ws.events.log import MESSAGES, Op
+from replay_ws.events.log import MESSAGES, Direction, Op
 from replay_ws.events.model import Fate
 
 ROW_BYTES = 75
@@ -64,42 +64,37 @@ def fold(
     log, outcome = network.log, network.outcome
     config = network.behaviours[channel].config
     ours = [connection.channel == channel for connection in log.connections]
-    sent, received, size_sent, size_received = 0, 0, 0, 0
-    made, dropped, errors, timeouts, kept = 0, 0, 0, 0, 0
+    counts = [0, 0]  # accepted messages, by direction
+    sizes = [0, 0]
+    made, dropped, errors, timeouts, memory = 0, 0, 0, 0, 0
     for row, (op, lane, _, _, _, body) in enumerate(log.rows(start), start):
         if not ours or not ours[lane >> 1]:
             continue
-        if op in MESSAGES:
-            fate = outcome.fates[row]
-            kept += len(body)
-            if fate >= Fate.REJECTED:
-                errors += 1
-                timeouts += fate == Fate.REJECTED_TIMEOUT
-            elif lane & 1:
-                received += 1
-                size_received += len(body)
-            else:
-                sent += 1
-                size_sent += len(body)
+        memory += ROW_BYTES + len(body)
+        if op in MESSAGES and outcome.fates[row] < Fate.REJECTED:
+            counts[lane & 1] += 1
+            sizes[lane & 1] += len(body)
+        elif op in MESSAGES:
+            errors += 1
+            timeouts += outcome.fates[row] == Fate.REJECTED_TIMEOUT
         elif op == Op.HANDSHAKE:
             made += row not in outcome.refusals
         elif op in (Op.CLOSE, Op.DROPPED):
             dropped += 1
-    timing: dict[str, Any] = {}
-    if config.track_timing:
-        timing = _timing(network, ours, start, now_ns, sent, size_sent)
+    sent, size_sent = counts[Direction.DOWNSTREAM], sizes[Direction.DOWNSTREAM]
+    timing = _timing(network, ours, start, now_ns, sent, size_sent) if config.track_timing else {}
     return WebSocketMetrics(
         messages_sent=sent,
-        messages_received=received,
+        messages_received=counts[Direction.UPSTREAM],
         bytes_sent=size_sent,
-        bytes_received=size_received,
+        bytes_received=sizes[Direction.UPSTREAM],
         connections_made=made,
         connections_dropped=dropped,
         errors_count=errors,
         timeouts_count=timeouts,
         concurrent_operations=operations.running,
         max_concurrent=operations.most,
-        memory_usage=kept + ROW_BYTES * len(log) if config.track_memory else None,
+        memory_usage=memory if config.track_memory else None,
         **timing,
     )
 

@@ -16,6 +16,7 @@ from replay_ws.compliance import required_events
 from replay_ws.events.frames import type_of
 from replay_ws.events.log import MESSAGES, Direction
 from replay_ws.events.model import Fate, Ledger
+from replay_ws.mock.threads import Thread
 from replay_ws.session import Session
 
 FAILED = tuple(fate for fate in Fate if fate not in (Fate.PENDING, Fate.DELIVERED))
@@ -24,9 +25,9 @@ FAILED = tuple(fate for fate in Fate if fate not in (Fate.PENDING, Fate.DELIVERE
 class Records:
     """The records of one mock: what its clients saw, what did not arrive, since the last clear."""
 
-    def __init__(self, network: Network, numbers: Mapping[str, int]) -> None:
+    def __init__(self, network: Network, threads: Mapping[str, Thread]) -> None:
         self._network = network
-        self._numbers = numbers
+        self._threads = threads
         self._by_lane: dict[int, list[int]] = {}
         self._indexed = 0
         self.start = 0
@@ -43,9 +44,9 @@ class Records:
         for number in range(self._indexed, len(outcome.rows)):
             self._by_lane.setdefault(lanes[outcome.rows[number]], []).append(number)
         self._indexed = len(outcome.rows)
-        if thread not in self._numbers:
+        if thread not in self._threads:
             return []
-        return self._by_lane.get(self._numbers[thread] << 1 | Direction.DOWNSTREAM, [])
+        return self._by_lane.get(self._threads[thread].number << 1 | Direction.DOWNSTREAM, [])
 
     def of(self, thread: str) -> list[dict[str, Any]]:
         """Records of one thread."""
@@ -53,7 +54,7 @@ class Records:
 
     def all(self) -> list[dict[str, Any]]:
         """Records of all threads, in the order of their arrival."""
-        numbered = [(t, n) for t in self._numbers for n in self._deliveries(t)]
+        numbered = [(t, n) for t in self._threads for n in self._deliveries(t)]
         return self._records(sorted(numbered, key=lambda pair: pair[1]))
 
     def _records(self, deliveries: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
@@ -87,7 +88,7 @@ class Records:
     def _sent(self) -> Iterable[tuple[str, int]]:
         """Rows of this mock's messages, with their thread."""
         log = self._network.log
-        threads = {number: thread for thread, number in self._numbers.items()}
+        threads = {thread.number: name for name, thread in self._threads.items()}
         for row in range(self.start, len(log)):
             if log.ops[row] in MESSAGES and log.lanes[row] >> 1 in threads:
                 yield threads[log.lanes[row] >> 1], row

@@ -16,11 +16,12 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from replay_ws.cassette.redaction import RedactorChoice
 from replay_ws.clock import NS_PER_MS, NS_PER_S
 from replay_ws.errors import SourceError
 from replay_ws.events.log import Direction, Header, Op
 from replay_ws.recorder.source import text_of
-from replay_ws.recorder.transcript import Moment, RedactorChoice, Transcript
+from replay_ws.recorder.transcript import Moment, Transcript
 from replay_ws.session import Session
 
 _DIRECTIONS = {"send": Direction.UPSTREAM, "receive": Direction.DOWNSTREAM}

@@ -35,6 +35,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
+from replay_ws.cassette.redaction import RedactorChoice
 from replay_ws.clock import ms
 from replay_ws.errors import ConfigError, SourceError
 from replay_ws.events.encoding import EncodingError, decode, encode
@@ -43,7 +44,7 @@ from replay_ws.events.log import MESSAGES, Direction, Header, Op
 from replay_ws.events.model import Event
 from replay_ws.events.plain import plain
 from replay_ws.recorder.source import text_of
-from replay_ws.recorder.transcript import Moment, RedactorChoice, Transcript
+from replay_ws.recorder.transcript import Moment, Transcript
 from replay_ws.session import Session
 
 _DIRECTIONS = {direction.sign: direction for direction in Direction}

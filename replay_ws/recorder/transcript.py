@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from replay_ws.cassette.redaction import Redactor
+from replay_ws.cassette.redaction import Redactor, RedactorChoice, redactor_of
 from replay_ws.clock import time_text
 from replay_ws.errors import SourceError
 from replay_ws.events.encoding import decode
@@ -22,9 +22,6 @@ from replay_ws.session import Session
 
 SPAN_NS_MAX = 366 * 24 * 3600 * 10**9
 """No recording lasts longer than a year; times that do are of different units or clocks."""
-
-RedactorChoice = Redactor | Literal["default"] | None
-"""What cleans an import: a redactor, a new one with the default rules, or none at all."""
 
 
 class Moment(NamedTuple):
@@ -77,8 +74,9 @@ class Transcript:
         """
         assert self._moments, "a transcript without moments has no beginning"
         moments = sorted(self._moments, key=lambda moment: moment.time_ns)
-        if redactor is not None:
-            moments = _redacted(moments, Redactor() if redactor == "default" else redactor)
+        chosen = redactor_of(redactor)
+        if chosen is not None:
+            moments = _redacted(moments, chosen)
         log = Log(header)
         log.add_channel(Channel("", _configuration(moments).values()), 0)
         start_ns = moments[0].time_ns if self._start_ns is None else self._start_ns

@@ -36,7 +36,7 @@ def run_program(program: Callable[[], Awaitable[Value]], *, loop: VirtualLoop) -
     gives nothing to await, ConfigError if an event loop already runs in this thread.
     """
     try:
-        _refuse_to_nest()
+        refuse_to_nest()
         _refuse_what_cannot_be_called(program)
         try:
             value = loop.run_until_complete(_main(program))
@@ -50,7 +50,8 @@ def run_program(program: Callable[[], Awaitable[Value]], *, loop: VirtualLoop) -
             loop.close()
 
 
-def _refuse_to_nest() -> None:
+def refuse_to_nest() -> None:
+    """Raises ConfigError when an event loop runs in this thread already."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -205,7 +205,7 @@ def test_a_run_inside_a_run_is_refused_and_leaves_the_outer_one_whole() -> None:
         with pytest.raises(ConfigError):
             rws.run(inner)
         await mock.send_to_thread("t", TOKEN)
-        return len(MockWebSocketManager().session())
+        return len(MockWebSocketManager().session().events)
 
     assert rws.run(program).value == 1
 

@@ -22,7 +22,7 @@ def test_events_are_what_was_sent_with_what_became_of_it() -> None:
     for event in session.events:
         arrived = event.outcome is Fate.DELIVERED
         assert event.time_ns - event.sent_ns == (5 * NS_PER_MS if arrived else 0)
-    assert len(session) == 3
+    assert len(session.events) == 3
 
 
 def test_delivered_is_what_receivers_saw_in_the_order_in_which_they_saw_it() -> None:

@@ -553,7 +553,7 @@ def test_names_tell_mocks_apart() -> None:
 def test_mocks_on_a_stock_loop_have_sessions_of_their_own() -> None:
     one, other = MockWebSocketManager(seed=1), MockWebSocketManager(seed=2)
     asyncio.run(one.send_to_thread("t", TOKEN))
-    assert (len(one.session()), len(other.session())) == (1, 0)
+    assert (one.session().ledger.sent, other.session().ledger.sent) == (1, 0)
     assert (one.session().seed, other.session().seed) == (1, 2)
 
 
@@ -650,3 +650,28 @@ def test_thirty_two_threads_lose_nothing(fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize("mode", MockBehaviorMode, ids=str)
 def test_a_mock_shows_itself(mode: MockBehaviorMode) -> None:
     assert repr(MockWebSocketManager(mode=mode)) == f"<MockWebSocketManager {mode} 0 connections>"
+
+
+def test_a_connection_is_seen_on_its_way_up_and_down() -> None:
+    async def program() -> list[str]:
+        mock = MockWebSocketManager()
+        seen = []
+
+        async def watch() -> None:
+            seen.append(mock.get_connection_state("t"))
+
+        for step in (mock.connect_user, mock.disconnect_user, mock.connect_user):
+            await asyncio.gather(step("t"), watch())
+            seen.append(mock.get_connection_state("t"))
+        return [str(state) for state in seen]
+
+    story = ["connecting", "connected", "disconnecting", "disconnected"]
+    assert run(program).value == [*story, "reconnecting", "connected"]
+
+
+def test_a_secret_in_what_cannot_be_recorded_stays_out() -> None:
+    mock = MockWebSocketManager()
+    asyncio.run(mock.send_to_thread("t", {"type": "x", "api_key": "sk-live-51H8xTqP0vLmN2"}))
+    odd = type("sk-live-51H8xTqP0vLmN2", (), {})
+    assert not asyncio.run(mock.send_to_thread("t", {"type": "x", "data": odd()}))
+    assert not any("sk-live" in str(body) for body in mock.session().log.bodies)

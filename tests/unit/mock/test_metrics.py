@@ -116,5 +116,12 @@ def test_a_mock_that_did_nothing_counts_nothing() -> None:
     assert metrics is not None
     told = metrics.to_dict()
     assert told.pop("throughput") == {"messages_per_second": 0.0, "bytes_per_second": 0.0}
-    assert told.pop("memory_usage") > 0
     assert set(told.values()) == {0}
+
+
+def test_a_mock_with_a_seed_of_its_own_says_so() -> None:
+    async def program() -> list[int]:
+        mocks = [MockWebSocketManager(), MockWebSocketManager(seed=99)]
+        return [mock.get_network_simulation_stats()["seed"] for mock in mocks]
+
+    assert run(program, seed=7).value == [7, 99]

@@ -1,0 +1,40 @@
+"""What a mock knows of a thread: its connection, who is on it, and where that stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class MockWebSocketState(StrEnum):
+    """Where a connection of a mock stands."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    DISCONNECTING = "disconnecting"
+    DISCONNECTED = "disconnected"
+    ERROR = "error"
+    RECONNECTING = "reconnecting"
+
+
+@dataclass(slots=True)
+class Thread:
+    """One thread; changed under the recording's lock only.
+
+    ``moving`` is where the connection stands while it is being opened or closed; ``refused`` says
+    that the last handshake was.
+    """
+
+    number: int
+    user: str = ""
+    handshakes: int = 0
+    refused: bool = False
+    moving: MockWebSocketState | None = None
+
+    def state(self, *, is_open: bool) -> MockWebSocketState:
+        """Where the connection stands, given whether the network has it open."""
+        if self.moving is not None:
+            return self.moving
+        if is_open:
+            return MockWebSocketState.CONNECTED
+        return MockWebSocketState.ERROR if self.refused else MockWebSocketState.DISCONNECTED
