@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from replay_ws.errors import CassetteError, ConfigError, known
-from replay_ws.faults.configuration import DEFAULT, MockConfiguration, configuration
+from replay_ws.faults.configuration import (
+    DEFAULT,
+    MockConfiguration,
+    configuration,
+    require_configuration,
+)
 from replay_ws.session import Session
 
 if TYPE_CHECKING:
@@ -70,7 +75,8 @@ def run(
     refuse_to_nest()
     if schedule not in SCHEDULES:
         raise ConfigError(f"unknown schedule {schedule!r}", mend=f"use one of: {known(SCHEDULES)}")
-    base = config or DEFAULT
+    base = DEFAULT if config is None else config
+    require_configuration(base)
     if mode is not None:
         base = base.replace(mode=mode)
     seed = MockConfiguration(seed=seed).seed or 0  # refuses what is no seed

@@ -84,14 +84,15 @@ class Session:
         """SHA-256 over the delivered events alone, without seed and configuration, in hex."""
         log, outcome = self.log, self.outcome
         state = sha256(b"replay_ws fingerprint 1\n")
-        numbered = (f"{i}:{connection.name}" for i, connection in enumerate(log.connections))
-        names = [name.encode("utf-8", "surrogatepass") for name in numbered]
+        names = [c.name.encode("utf-8", "surrogatepass") for c in log.connections]
         for number, row in enumerate(outcome.rows):
             op, body = self._as_delivered(number, row)
             raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
             lane = log.lanes[row]
-            head = (op, lane & 1, outcome.times[number], len(raw))
-            state.update(b"%s %d %d %d %d " % (names[lane >> 1], *head))
+            name = names[lane >> 1]
+            sizes = (len(name), len(raw))
+            state.update(b"%d %d %d %d %d " % (op, lane & 1, outcome.times[number], *sizes))
+            state.update(name)
             state.update(raw)
         return state.hexdigest()
 

@@ -68,6 +68,7 @@ class Behaviour:
         busy = 0
         rates = ((size, self.terms.byte_rate), (1, self.terms.message_rate))
         for units, (numerator, denominator) in rates:
-            if numerator:  # rounded up, so that a limit is never exceeded
-                busy -= -units * NS_PER_S * denominator // numerator
+            if numerator:
+                # Rounded up, so that a limit is never exceeded.
+                busy += -(-units * NS_PER_S * denominator // numerator)
         return busy

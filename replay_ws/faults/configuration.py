@@ -123,7 +123,7 @@ class MockConfiguration:
     max_retries: int = _field(0, _integer(0, 100, "attempts beyond the first"))
     """Attempts after the first one that was lost, failed or timed out."""
     retry_delay_ms: float = _field(100.0, _duration)
-    reject_delay_ms: float = _field(1.0, _duration)
+    reject_delay_ms: float = _field(1.0, _number(0.001, 86_400_000, "milliseconds"))
     """What a rejected send takes, so that a loop that tries again reaches the end of an outage."""
 
     partition_start_probability: float = _field(0.0, _rate)
@@ -258,6 +258,15 @@ def configuration(**given: Any) -> MockConfiguration:
             mend=f"use one of: {known(['mode', *FIELDS])}",
         )
     return MockConfiguration(**given)
+
+
+def require_configuration(value: object) -> None:
+    """Raises ConfigError when ``value`` is no configuration, as a mode's name is none."""
+    if not isinstance(value, MockConfiguration):
+        raise ConfigError(
+            f"{value!r} is no configuration",
+            mend="pass a MockConfiguration, or its fields by name: mode='packet_loss'",
+        )
 
 
 DEFAULT = MockConfiguration()

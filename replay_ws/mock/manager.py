@@ -19,7 +19,7 @@ from replay_ws.events.encoding import EncodingError
 from replay_ws.events.frames import is_unicode, type_name, type_of_text
 from replay_ws.events.log import Connection, Direction, Header, Op
 from replay_ws.events.model import Fate
-from replay_ws.faults.configuration import DEFAULT, MockConfiguration
+from replay_ws.faults.configuration import DEFAULT, MockConfiguration, require_configuration
 from replay_ws.mock import queries
 from replay_ws.mock.metrics import Operations, WebSocketMetrics, fold
 from replay_ws.mock.scenarios import scenario
@@ -65,7 +65,9 @@ class MockWebSocketManager:
     ) -> None:
         recording = CURRENT.get()
         base = recording.config if recording else DEFAULT
-        config = config.over(base) if config else base
+        if config is not None:
+            require_configuration(config)
+        config = base if config is None else config.over(base)
         if fields:
             config = config.replace(**fields)
         if recording is None:
@@ -156,7 +158,7 @@ class MockWebSocketManager:
         """What is known of a thread; its first mention begins its connection."""
         thread = self._threads.get(name)
         if thread is None:
-            shown = self._prefix + self._clean(name)
+            shown = self._prefix + self._clean(str(name))
             connection = Connection(shown, self.config.link, self._channel)
             number = self._network.add_connection(connection, now_ns)
             thread = self._threads[name] = Thread(number)

@@ -7,7 +7,7 @@ import dataclasses
 from replay_ws.errors import ConfigError
 from replay_ws.events.log import Log
 from replay_ws.events.model import Plan
-from replay_ws.faults.configuration import MockConfiguration
+from replay_ws.faults.configuration import MockConfiguration, require_configuration
 from replay_ws.faults.modes import MockBehaviorMode
 from replay_ws.faults.toxics import Chance, Dice, Script
 from replay_ws.playback import play
@@ -28,6 +28,8 @@ def replay(
     ``mode`` replaces it by the mode's own values (or gives ``config`` that mode); ``plan`` decides
     instead of the seed. Raises ConfigError for an unknown mode.
     """
+    if config is not None:
+        require_configuration(config)
     if mode is not None:
         config = (config or MockConfiguration()).replace(mode=mode)
     seed = MockConfiguration(seed=seed).seed  # refuses what is no seed
@@ -41,12 +43,13 @@ def replay(
     if config is not None:
         config = config.replace(seed=None)
     header = source.log.header
+    reseeded = seed not in (None, header.seed)
     if seed is not None:
         header = dataclasses.replace(header, seed=seed)
 
     def config_for(_: int, recorded: MockConfiguration) -> MockConfiguration:
         new = config or recorded
-        return new if seed is None else new.replace(seed=None)
+        return new.replace(seed=None) if reseeded else new
 
     def chance_for(_: int, used: MockConfiguration, log: Log) -> Chance:
         if plan is not None:
@@ -54,7 +57,7 @@ def replay(
         return Dice(header.seed if used.seed is None else used.seed, used, log)
 
     recorded = [channel.config for channel in source.log.channels]
-    changed = header.seed != source.seed or (
+    changed = reseeded or (
         config is not None and any(config.values() != values for values in recorded)
     )
     # A session that was looked at while it went on ends where it was looked at, unless it

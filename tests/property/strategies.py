@@ -90,7 +90,7 @@ _FIELDS: dict[str, Sequence[Any]] = {
     "timeout_ms_max": (2.0, 100.0),
     "max_retries": (0, 0, 1, 3),
     "retry_delay_ms": _delays,
-    "reject_delay_ms": _delays,
+    "reject_delay_ms": _delays[1:],
     "partition_start_probability": _rarely,
     "partition_duration_ms_min": (0.0, 1.0),
     "partition_duration_ms_max": (1.0, 20.0, 1_000.0),

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -675,3 +676,16 @@ def test_a_secret_in_what_cannot_be_recorded_stays_out() -> None:
     odd = type("sk-live-51H8xTqP0vLmN2", (), {})
     assert not asyncio.run(mock.send_to_thread("t", {"type": "x", "data": odd()}))
     assert not any("sk-live" in str(body) for body in mock.session().log.bodies)
+
+
+def test_a_mode_given_as_the_configuration_is_an_error_that_says_how_to_name_it() -> None:
+    with pytest.raises(ConfigError, match="mode='packet_loss'"):
+        MockWebSocketManager("packet_loss")  # type: ignore[arg-type]
+
+
+def test_a_thread_may_be_named_by_any_value_that_has_a_text() -> None:
+    thread = uuid.UUID(int=7)
+    mock = MockWebSocketManager()
+    assert asyncio.run(mock.send_to_thread(thread, TOKEN))  # type: ignore[arg-type]
+    assert [record["thread_id"] for record in mock.get_events_for_thread(thread)] == [thread]  # type: ignore[arg-type]
+    assert mock.session().connections == (str(thread),)

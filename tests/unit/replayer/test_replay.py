@@ -137,3 +137,15 @@ def test_what_cannot_be_replayed_with_is_refused(given: dict[str, Any]) -> None:
 
 def test_one_seed_said_twice_is_no_contradiction() -> None:
     assert replay(CALM, seed=8, config=MockConfiguration(seed=8)).seed == 8
+
+
+def test_a_mock_with_a_seed_of_its_own_keeps_it_when_the_run_seed_is_given_again() -> None:
+    async def program() -> None:
+        MockWebSocketManager()
+        other = MockWebSocketManager(seed=99)
+        for each in tokens(20):
+            await other.send_to_thread("t", each)
+
+    recorded = run(program, seed=7, mode="packet_loss").session
+    assert replay(recorded, seed=7).digest == recorded.digest
+    assert replay(recorded, seed=8).digest != recorded.digest
