@@ -356,6 +356,11 @@ def verb_regold(arguments: list[str]) -> int:
     return run([main_python(), "tools/regold.py", *arguments])
 
 
+def verb_readme(arguments: list[str]) -> int:
+    """Write what the README's examples print anew: tools/readme.py."""
+    return run([main_python(), "tools/readme.py", *arguments])
+
+
 def verb_lock(arguments: list[str]) -> int:
     """Pin tools/requirements.txt anew; with --upgrade, to the newest versions."""
     with tempfile.TemporaryDirectory() as folder:
@@ -366,8 +371,7 @@ def verb_lock(arguments: list[str]) -> int:
         run_quietly([base_python(), "-m", "venv", str(resolver)], where="lock", mend=online)
         pip = [str(python_of(resolver)), "-m", "pip"]
         run_quietly([*pip, "install", "--quiet", "uv"], where="lock: uv", mend=online)
-        wanted = ["--extra=yaml"]
-        wanted += [f"--group={group}" for group in ("test", "lint", "bench", "build")]
+        wanted = [f"--group={group}" for group in ("test", "lint", "bench", "build")]
         form = ["--universal", f"--python-version={SUPPORTED_MINORS[0]}", "--generate-hashes"]
         form += ["--no-header", "--no-config", f"--output-file={pinned}"]
         uv = [str(python_of(resolver)), "-m", "uv", "pip", "compile", "pyproject.toml"]
@@ -402,6 +406,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "format": verb_format,
     "bench": verb_bench,
     "regold": verb_regold,
+    "readme": verb_readme,
     "lock": verb_lock,
     "clean": verb_clean,
 }
