@@ -150,7 +150,7 @@ class Session:
             row=row,
             outcome=Fate(outcome.fates[row]),
             copy=outcome.copies.get(delivery, 0),
-            corrupt=delivery in outcome.damages,
+            damaged=delivery in outcome.damages,
         )
 
     def _as_delivered(self, delivery: int, row: int) -> tuple[int, str | bytes]:

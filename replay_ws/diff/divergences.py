@@ -108,7 +108,7 @@ class _Finder:
             )
 
     def moved(self, move: Move) -> Divergence:
-        """A block that stands elsewhere in its lane."""
+        """A block that stands elsewhere in its strand."""
         text = excerpt(self.left.side.events[move.left])
         pair = (move.left, move.right)
         return self._of_pair(
@@ -124,8 +124,8 @@ class _Finder:
         for rank, pair in enumerate(sorted(pairs + conflicts)):
             golden, run = self.left.side.events[pair[0]], self.right.side.events[pair[1]]
             why = "another secret" if pair in other_secret else ""
-            if golden.corrupt is not run.corrupt:
-                why = "corrupted"
+            if golden.damaged is not run.damaged:
+                why = "damaged"
             size_left -= len(golden.body) + len(run.body)
             shown = rank < explain_max and size_left >= 0
             details = explain(golden, run) if shown else note(golden, run)

@@ -74,7 +74,7 @@ class Event:
     row: int
     outcome: Fate = Fate.DELIVERED
     copy: int = 0
-    corrupt: bool = False
+    damaged: bool = False
 
     @property
     def payload(self) -> Any:

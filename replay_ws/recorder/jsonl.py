@@ -17,7 +17,7 @@ Three kinds of file are read; the first line says which one it is:
       {"connection":"thread-1","direction":"<","op":"object","sent_ns":0,"delivered_ns":200000000,
        "type":"agent_started","outcome":"delivered","copies":1,"payload":{"type":"agent_started"}}
 
-  ``delivered_ns`` is the first arrival or null, ``copies`` how many arrived, ``corrupt`` is there
+  ``delivered_ns`` is the first arrival or null, ``copies`` how many arrived, ``damaged`` is there
   when one arrived damaged. The message itself is ``text``, ``base64`` (bytes) or ``payload`` (an
   object given to the mock). What JSON cannot say of an object (a datetime, a tuple) is kept in
   ``msgpack``, base64 of its canonical bytes, beside the nearest JSON.
@@ -237,7 +237,7 @@ def export_jsonl(session: Session) -> Iterator[str]:
             "copies": len(deliveries),
         }
         if any(delivery in outcome.damages for delivery in deliveries):
-            line["corrupt"] = True
+            line["damaged"] = True
         yield _dump({**line, **_message(event)})
 
 

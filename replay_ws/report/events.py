@@ -105,7 +105,7 @@ def name_width(names: tuple[str, ...]) -> int:
 
 def delivery_line(number: int, event: Event, width: int) -> str:
     """``4    0.010000  thread-1  <  tool_completed    {...}``: an event as its receiver saw it."""
-    notes = ["copy"] * (event.copy > 0) + ["damaged"] * event.corrupt
+    notes = ["copy"] * (event.copy > 0) + ["damaged"] * event.damaged
     what = [*notes, payload_text(event.type, event.payload)]
     head = _head(str(number), event.time_ns, event.connection, event.direction.sign, width)
     return f"{head}  {_type(event.type, event.op)}  {'  '.join(filter(None, what))}".rstrip()
@@ -214,6 +214,6 @@ def event_dict(number: int, event: Event) -> dict[str, Any]:
         "time_ns": event.time_ns,
         "outcome": event.outcome.label,
         "copy": event.copy,
-        "damaged": event.corrupt,
+        "damaged": event.damaged,
         "payload": plain(event.payload),
     }

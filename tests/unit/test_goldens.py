@@ -102,7 +102,7 @@ def changes(golden: Session, mode: MockBehaviorMode) -> str:
     counts = {
         "missing": golden.ledger.delivered - session.ledger.delivered,
         "late": sum(event.time_ns > event.sent_ns for event in arrived),
-        "damaged": sum(event.corrupt for event in arrived),
+        "damaged": sum(event.damaged for event in arrived),
         "twice": session.ledger.duplicated,
     }
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)

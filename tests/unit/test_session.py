@@ -42,10 +42,10 @@ def test_a_damaged_delivery_shows_the_damage_and_its_intent_does_not() -> None:
     session = sent(TOKEN, malformed_rate=1, malformed_kinds=("unknown_event",)).session
     [arrived], [intent] = session.delivered(), session.events
     assert arrived.payload == {"type": "unknown_event"}
-    assert arrived.corrupt
+    assert arrived.damaged
     assert (arrived.op, intent.op) == (Op.TEXT, Op.OBJECT)
     assert intent.payload == TOKEN
-    assert not intent.corrupt
+    assert not intent.damaged
 
 
 def test_an_event_arrived_when_its_first_copy_did() -> None:

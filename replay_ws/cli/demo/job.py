@@ -91,7 +91,7 @@ def _mode_replay(
         mode=mode,
         digests=(session.digest, second_digest),
         ledger=session.ledger,
-        damaged=sum(event.corrupt for event in session.delivered()),
+        damaged=sum(event.damaged for event in session.delivered()),
         score=check(session).score if session.profile in profile_names() else None,
         counts=diff.counts,
         first=short_line(diff, diff.first) if diff.first else "",

@@ -200,9 +200,9 @@ def test_secrets_in_objects_are_ids_too_whatever_their_length() -> None:
 
 def test_a_payload_that_was_damaged_on_the_way_says_so() -> None:
     golden = session(event("a", n=1))
-    run = Told([replace(golden.events[0], body='{"type": "a", "n', corrupt=True)])
+    run = Told([replace(golden.events[0], body='{"type": "a", "n', damaged=True)])
     (line,) = lines(golden, run)
-    assert line.startswith("changed #0 < a: corrupted; $: {")
+    assert line.startswith("changed #0 < a: damaged; $: {")
 
 
 def test_binary_and_huge_payloads_stay_short() -> None:

@@ -355,7 +355,7 @@ def test_malformed_messages_arrive_damaged_in_the_kinds_asked_for(
     assert all(out.value)
     whole = [json.dumps(message, separators=(",", ":")) for message in tokens(3)]
     delivered: list[Event] = list(out.session.delivered())
-    assert all(event.corrupt for event in delivered)
+    assert all(event.damaged for event in delivered)
     assert [event.body for event in delivered] != whole
     assert len(delivered) == 3
 
@@ -520,7 +520,7 @@ EFFECTS: dict[str, Callable[[Session], bool]] = {
     "packet_loss": lambda s: Fate.LOST_LOSS in fates(s),
     "memory_pressure": lambda s: Fate.LOST_OVERFLOW in fates(s) and s.end_ns >= NS_PER_S // 2,
     "connection_limit": lambda s: Fate.REJECTED_CONNECTION_LIMIT in fates(s),
-    "malformed_data": lambda s: any(event.corrupt for event in s.delivered()),
+    "malformed_data": lambda s: any(event.damaged for event in s.delivered()),
     "timeout_prone": lambda s: Fate.REJECTED_TIMEOUT in fates(s) and s.end_ns > 5 * NS_PER_S,
     "auth_failure": lambda s: Fate.REJECTED_AUTH in fates(s),
     "race_conditions": lambda s: Fate.IN_DOUBT in fates(s) and max(delays_ms(s)) >= 1,

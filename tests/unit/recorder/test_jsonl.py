@@ -180,7 +180,7 @@ def test_an_export_says_how_often_a_message_arrived_and_whether_damaged() -> Non
         "type": "a",
         "outcome": "delivered",
         "copies": 2,
-        "corrupt": True,
+        "damaged": True,
         "text": '{"type":"a"}',
     }
 
