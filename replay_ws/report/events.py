@@ -208,7 +208,7 @@ def event_dict(number: int, event: Event) -> dict[str, Any]:
         "number": number,
         "connection": event.connection,
         "direction": event.direction.name.lower(),
-        "kind": event.op.name.lower(),
+        "op": event.op.name.lower(),
         "type": event.type,
         "sent_ns": event.sent_ns,
         "time_ns": event.time_ns,

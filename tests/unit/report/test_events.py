@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from replay_ws import MockWebSocketManager, Session, replay, run
 from replay_ws.faults.configuration import MockConfiguration
+from replay_ws.recorder.jsonl import export_jsonl
 from replay_ws.report.blocks import Line, Tone
 from replay_ws.report.events import Listing, payload_text, settings_text, stable_lines
 
@@ -48,6 +50,16 @@ def test_a_message_that_did_not_arrive_says_why_and_which_decision_it_was() -> N
     shown = lines(Listing(session({"type": "hello", "n": 1}, packet_loss_rate=1)))
     assert any(line.endswith('hello             lost (loss)  {"n":1}') for line in shown)
     assert any(line.endswith("loss strikes hello (1)") for line in shown)
+
+
+def test_json_calls_a_field_what_the_export_calls_it() -> None:
+    told = session({"type": "hello"}, malformed_rate=1, malformed_kinds=("truncate_json",))
+    (event,) = Listing(told, delivered=True).to_dict()["events"]
+    (exported,) = map(json.loads, export_jsonl(told))
+    shared = event.keys() & exported.keys()
+    assert shared >= {"connection", "op", "type", "sent_ns", "outcome", "damaged"}
+    assert event["op"] == "text"
+    assert event["damaged"] is exported["damaged"] is True
 
 
 def test_deliveries_are_numbered_as_they_arrived() -> None:
