@@ -32,7 +32,7 @@ class Category(StrEnum):
 
     MISSING = "missing"  # the golden delivered it, the run did not
     EXTRA = "extra"  # the run delivered it, the golden did not
-    MOVED = "moved"  # the same events, past others of their lane
+    MOVED = "moved"  # the same events, past others of their strand
     CHANGED = "changed"  # same lane, type and place; another payload
     LATE = "late"  # the same event, delivered later than in the golden
     EARLY = "early"

@@ -1,8 +1,8 @@
-"""Moves: equal events that are left over in different places of one lane.
+"""Moves: equal events that are left over in different places of one strand.
 
 Of a token that ten sentences have, one lost here and one new there are two differences, not a
 move across the session. So a run of equal events has moved only if it occurs once among what is
-left of either side, and is long, or holds an event that the lane has once, or came not far.
+left of either side, and is long, or holds an event that the strand has once, or came not far.
 Its equal neighbours moved with it.
 """
 

@@ -1,12 +1,12 @@
 """Pairing: which event of one side answers which event of the other.
 
-Within each lane (what a lane is, the order mode says) pairs are sought four times, each time
+Within each strand (what a strand is, the order mode says) pairs are sought four times, each time
 among what the time before has left over, and by a weaker likeness:
 
 1. equal events in order;
 2. within the gaps, events of equal content (JSON with other spaces, other secrets);
-3. anywhere in the lane, equal events again: they moved;
-4. within the gaps, events of the same type: they changed.
+3. anywhere in the strand, equal events again: they moved;
+4. within the gaps, events of the same family: they changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from replay_ws.diff.align import Block, Gap, as_bag, in_sequence
-from replay_ws.diff.keys import content, kind
+from replay_ws.diff.keys import content, family
 from replay_ws.diff.moves import find_moves
 from replay_ws.events.model import Event
 
@@ -32,11 +32,11 @@ Match: TypeAlias = Callable[[Sequence[int], Sequence[int]], tuple[list[Block], l
 class Order(NamedTuple):
     """What an order mode asks of two sessions."""
 
-    lane: Callable[[Event], Hashable]
-    """Events of equal lanes keep their mutual order; other events are concurrent."""
+    strand: Callable[[Event], Hashable]
+    """Events of equal strands keep their mutual order; other events are concurrent."""
 
     match: Match
-    """How the events of one lane find their partners."""
+    """How the events of one strand find their partners."""
 
 
 ORDERS: dict[str, Order] = {
@@ -79,19 +79,19 @@ class Pairing:
 
 
 def pair(left: Side, right: Side, order: Order) -> Pairing:
-    """The pairing of two sides, lane by lane in the order in which they begin."""
-    lanes: dict[Hashable, tuple[list[int], list[int]]] = {}
+    """The pairing of two sides, strand by strand in the order in which they begin."""
+    strands: dict[Hashable, tuple[list[int], list[int]]] = {}
     for side, events in enumerate((left.events, right.events)):
         for number, event in enumerate(events):
-            lanes.setdefault(order.lane(event), ([], []))[side].append(number)
+            strands.setdefault(order.strand(event), ([], []))[side].append(number)
     pairing = Pairing()
-    for numbers in lanes.values():
-        _Lane((left, right), numbers).pair(order.match, pairing)
+    for numbers in strands.values():
+        _Strand((left, right), numbers).pair(order.match, pairing)
     return pairing
 
 
-class _Lane:
-    """The search within one lane; positions count within it."""
+class _Strand:
+    """The search within one strand; positions count within it."""
 
     def __init__(self, sides: tuple[Side, Side], numbers: tuple[list[int], list[int]]) -> None:
         self.sides = sides
@@ -100,7 +100,7 @@ class _Lane:
         self.ids = ([left[0].ids[n] for n in left[1]], [right[0].ids[n] for n in right[1]])
 
     def pair(self, match: Match, into: Pairing) -> None:
-        """Add the lane's events to a pairing."""
+        """Add the strand's events to a pairing."""
         blocks, gaps = match(*self.ids)
         same = _positions(blocks)
         if gaps:
@@ -114,7 +114,7 @@ class _Lane:
         """Add what is in the gaps between ``exact`` pairs; returns more pairs of equal events."""
         same, gaps = self._match_gaps(match, gaps, self._content)
         moves, gaps = self._moves(gaps, _Places(exact + same))
-        changed, gaps = self._match_gaps(match, gaps, self._kind)
+        changed, gaps = self._match_gaps(match, gaps, self._family)
 
         places = _Places(exact + same + changed)
         left, right = self.numbers
@@ -132,13 +132,13 @@ class _Lane:
     def _event(self, side: int, place: int) -> Event:
         return self.sides[side].events[self.numbers[side][place]]
 
-    def _kind(self, side: int, place: int) -> Hashable:
-        return kind(self._event(side, place))
+    def _family(self, side: int, place: int) -> Hashable:
+        return family(self._event(side, place))
 
     def _content(self, side: int, place: int) -> Hashable:
         event = self._event(side, place)
         packed = content(event)
-        return self.ids[side][place] if packed is None else (kind(event), packed)
+        return self.ids[side][place] if packed is None else (family(event), packed)
 
     def _match_gaps(
         self, match: Match, gaps: list[Gap], likeness: Callable[[int, int], Hashable]
