@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -225,6 +226,15 @@ every_module = pytest.mark.parametrize(
 @every_module
 def test_imports_run_downhill(module: Module) -> None:
     assert list(uphill_imports(module)) == []
+
+
+def test_imports_make_no_circle() -> None:
+    below = {
+        module.name: {own_module(target) for target, _ in imports_of(module, ast.walk(module.tree))}
+        - {None, module.name}
+        for module in MODULES
+    }
+    TopologicalSorter(below).prepare()  # raises CycleError, which names the circle
 
 
 @every_module

@@ -1,1 +1,1 @@
-"""The file of a session: its format, format, writer, reader, recovery, and what stays out."""
+"""The file of a session: its format, writer, reader, recovery, and what stays out."""

@@ -1,35 +1,25 @@
-"""Verify, describe and mend cassettes, also damaged, cut and unfinished ones."""
+"""Verify and mend cassettes, also damaged, cut and unfinished ones."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 from replay_ws.cassette import format as cassette_format
-from replay_ws.cassette.parsing import parse_version
-from replay_ws.cassette.reader import Source, open_cassette, open_source, read
-from replay_ws.cassette.salvage import Salvage, salvage_bytes
+from replay_ws.cassette.opened import Source, open_cassette
+from replay_ws.cassette.reader import read
+from replay_ws.cassette.salvage import Salvage, salvage
 from replay_ws.cassette.shapes import misfit
 from replay_ws.cassette.writer import save
 from replay_ws.errors import CassetteError
-from replay_ws.events.log import Header, Log
+from replay_ws.events.log import Log
 
 RECOVERING = ".recovering"
 """What the output's name ends with meanwhile; ``.partial`` may be the file that is recovered."""
 
 PROBLEMS_MAX = 20
 """Malformed rows that a verification names; it counts the rest."""
-
-
-def salvage(source: Source) -> Salvage:
-    """What is whole in a cassette, and what is missing.
-
-    Raises CassetteError if there is no cassette at all.
-    """
-    with open_source(source) as (file, where):
-        return salvage_bytes(file.read(), where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,62 +69,6 @@ def _malformed_rows(log: Log) -> list[str]:
             lines.append(f"record {row} is malformed: {problem}")
     rest = len(lines) - PROBLEMS_MAX
     return [*lines[:PROBLEMS_MAX], f"and {rest} more"] if rest > 0 else lines
-
-
-@dataclass(frozen=True, slots=True)
-class Info:
-    """What a cassette says of itself."""
-
-    where: str
-    size_bytes: int
-    version: tuple[int, int]
-    header: Header
-    row_count: int
-    span_count: int
-    end_ns: int
-    finished: bool
-    digest: str
-    """In hex; empty while the recording is not finished."""
-    volatile: dict[str, Any]
-    """Facts outside the digest, such as when and where it was recorded."""
-
-
-def info(source: Source) -> Info:
-    """What a cassette says of itself.
-
-    Believes the index of a finished one without looking at its records; ``verify`` does that.
-    """
-    try:
-        with open_cassette(source) as cassette:
-            last = cassette.index[-1]
-            return Info(
-                where=cassette.where,
-                size_bytes=cassette.size,
-                version=cassette.version,
-                header=cassette.header(),
-                row_count=last.rows,
-                span_count=len(cassette.index),
-                end_ns=last.time_ns,
-                finished=True,
-                digest=cassette.digest(),
-                volatile=cassette.volatile(),
-            )
-    except CassetteError:
-        with open_source(source) as (file, where):
-            data = file.read()
-        found = salvage_bytes(data, where)
-        return Info(
-            where=where,
-            size_bytes=len(data),
-            version=parse_version(data, where),
-            header=found.log.header,
-            row_count=len(found.log),
-            span_count=len(found.pieces),
-            end_ns=found.log.end_ns,
-            finished=False,
-            digest="",
-            volatile={},
-        )
 
 
 def recover(source: Source, out: str | PathLike[str]) -> Salvage:

@@ -1,4 +1,4 @@
-"""What is whole in a cassette that is damaged, cut or unfinished. Bytes in, a log and a report out.
+"""What is whole in a cassette that is damaged, cut or unfinished.
 
 Spans whose checksum holds are found in one of two ways:
 
@@ -31,6 +31,7 @@ from replay_ws.cassette.format import (
     RECORD_FIELDS,
     VERSION_MINOR,
 )
+from replay_ws.cassette.opened import Cassette, Source, open_source
 from replay_ws.cassette.parsing import (
     HEADER_BYTES_MAX,
     MALFORMED,
@@ -43,7 +44,6 @@ from replay_ws.cassette.parsing import (
     parse_version,
     unpack_columns,
 )
-from replay_ws.cassette.reader import Cassette
 from replay_ws.cassette.search import Checkpoints, Found, Walk, walk_records
 from replay_ws.cassette.shapes import SHAPES, fits, misfit
 from replay_ws.errors import CassetteError
@@ -67,11 +67,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A run of bytes that was left out, and the row of the salvaged log that it stands before."""
+    """A run of bytes that was left out."""
 
     offset: int
     size: int
-    before_row: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +101,14 @@ class Salvage:
         """Whether nothing is missing and everything is verified."""
         return self.finished and not self.gaps and not self.unverified
 
-    def is_verified(self, row: int) -> bool:
-        """Whether a checksum vouches for ``row`` of the log."""
-        return any(
-            piece.verified and piece.first_row <= row < piece.first_row + piece.row_count
-            for piece in self.pieces
-        )
 
+def salvage(source: Source) -> Salvage:
+    """What is whole in a cassette, and what is missing.
 
-def salvage_bytes(data: bytes, where: str) -> Salvage:
-    """What is whole in ``data``; raises CassetteError if it is no cassette at all."""
-    return _Salvager(data, where).run()
+    Raises CassetteError if there is no cassette at all.
+    """
+    with open_source(source) as (file, where):
+        return _Salvager(file.read(), where).run()
 
 
 class _Salvager:
@@ -184,7 +180,7 @@ class _Salvager:
 
     def _skip_to(self, offset: int) -> None:
         if offset > self._at:
-            self._gaps.append(Gap(self._at, offset - self._at, len(self._log)))
+            self._gaps.append(Gap(self._at, offset - self._at))
             self._lost_bytes += offset - self._at
             self._unmarked_bytes += offset - self._at
             self._at = offset

@@ -13,7 +13,8 @@ from struct import Struct
 import pytest
 
 from replay_ws.cassette.reader import read
-from replay_ws.cassette.recovery import recover, salvage
+from replay_ws.cassette.recovery import recover
+from replay_ws.cassette.salvage import salvage
 
 pytestmark = pytest.mark.host_time
 

@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay_ws.cassette.format import SpanPacker, digest, encode
-from replay_ws.cassette.reader import open_cassette, read
-from replay_ws.cassette.recovery import salvage, verify
+from replay_ws.cassette.opened import open_cassette
+from replay_ws.cassette.reader import read
+from replay_ws.cassette.recovery import verify
+from replay_ws.cassette.salvage import salvage
 from replay_ws.events.log import Channel, Connection, Header, Log, Op
 from tests.unit.cassette.logs import conversation, rows_of
 
@@ -113,7 +115,8 @@ import hashlib, sys
 import msgpack
 from replay_ws.cassette.format import encode, digest
 from replay_ws.cassette.reader import read
-from replay_ws.cassette.recovery import salvage, verify
+from replay_ws.cassette.recovery import verify
+from replay_ws.cassette.salvage import salvage
 from tests.unit.cassette.logs import conversation
 from tests.unit.cassette.test_reader import HOSTILE
 from replay_ws.errors import CassetteError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from replay_ws.cassette.recovery import info
+from replay_ws.cassette.opened import read_facts
 from replay_ws.cli import options
 from replay_ws.cli.cassettes import read_whole
 from replay_ws.cli.console import DIFFERENT, SAME, show
@@ -22,14 +22,14 @@ def command(cassette: Path, as_json: bool) -> int:
     Of a damaged cassette what is whole is summed up, and the exit code is 1.
     """
     reading = read_whole(cassette)
-    file = info(cassette)
+    facts = read_facts(cassette)
     view = Info(
         str(cassette),
         reading.session,
         reading.damage,
-        size_bytes=file.size_bytes,
-        version=file.version,
-        volatile=file.volatile,
+        size_bytes=facts.size_bytes,
+        version=facts.version,
+        volatile=facts.volatile,
     )
     show(view, as_json=as_json)
     return DIFFERENT if reading.damage else SAME

@@ -24,9 +24,11 @@ from replay_ws.cassette.format import (
     Footer,
     encode,
 )
+from replay_ws.cassette.opened import open_cassette, read_facts
 from replay_ws.cassette.parsing import DamagedError
-from replay_ws.cassette.reader import open_cassette, read
-from replay_ws.cassette.recovery import info, recover, salvage, verify
+from replay_ws.cassette.reader import read
+from replay_ws.cassette.recovery import recover, verify
+from replay_ws.cassette.salvage import salvage
 from replay_ws.errors import CassetteError
 from replay_ws.events.encoding import encode as encode_value
 from replay_ws.events.log import Channel, Connection, Log, Op
@@ -99,7 +101,7 @@ def test_a_folder_a_missing_file_and_a_device_are_named(tmp_path: Path) -> None:
         (tmp_path / ("x" * 300), "cannot be read"),
         ("\0", "no path"),
     ]:
-        for verb in (read, verify, info, salvage):
+        for verb in (read, verify, read_facts, salvage):
             with pytest.raises(CassetteError, match=what):
                 verb(path)
 
@@ -227,7 +229,7 @@ def test_hostile_bytes_are_refused_quickly_and_only_with_cassette_errors(name: s
     start = time.process_time()
     with pytest.raises(CassetteError):
         read(data)
-    for verb in (salvage, verify, info):
+    for verb in (salvage, verify, read_facts):
         verb(data)
     read(data, partial=True)
     assert time.process_time() - start < 2
