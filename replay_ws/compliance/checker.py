@@ -18,11 +18,12 @@ from typing import Any, TypeAlias
 from replay_ws.compliance.loading import load_profile
 from replay_ws.compliance.profile import Profile, Rule
 from replay_ws.compliance.reading import foreign_to_json, name_at, type_of
-from replay_ws.compliance.report import Report, quoted, score, share
+from replay_ws.compliance.report import Report, score, share
 from replay_ws.compliance.runs import Run
 from replay_ws.compliance.tally import Seen, Tally
 from replay_ws.events.log import Direction, Op
 from replay_ws.events.model import Event
+from replay_ws.text import quoted
 
 RunKey: TypeAlias = tuple[str, str]
 """``("run", its name)``, or ``("thread", its name)`` for a run that has not named itself."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,14 +10,7 @@ from typing import Any
 
 from replay_ws.clock import time_text
 from replay_ws.compliance.profile import Rule, Severity
-
-NAME_MAX = 60
-"""Characters that a message shows of a name."""
-
-
-def quoted(name: str) -> str:
-    """``name`` from a payload as a message shows it: short, and nothing a terminal would act on."""
-    return json.dumps(name if len(name) <= NAME_MAX else f"{name[:NAME_MAX]}...")
+from replay_ws.text import NAME_MAX, clean, cut, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +32,7 @@ class Finding:
     def __str__(self) -> str:
         where = [
             f"#{self.number}" if self.number is not None else "",
-            quoted(self.connection)[1:-1],
+            clean(cut(self.connection, NAME_MAX)),
             f"run {quoted(self.run)}" if self.run else "",
             f"at {time_text(self.time_ns)}" if self.time_ns is not None else "",
         ]

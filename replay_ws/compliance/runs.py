@@ -7,8 +7,8 @@ from typing import Any
 
 from replay_ws.compliance.profile import KINDS, PairRule, Rule
 from replay_ws.compliance.reading import NOTHING, find, name_at
-from replay_ws.compliance.report import quoted
 from replay_ws.compliance.tally import Seen, Tally
+from replay_ws.text import quoted
 
 
 class Run:

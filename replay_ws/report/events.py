@@ -20,7 +20,7 @@ from replay_ws.events.plain import plain, to_json
 from replay_ws.faults.configuration import configuration
 from replay_ws.report.blocks import Block, Line, Tone, plural
 from replay_ws.session import Session
-from replay_ws.text import clean
+from replay_ws.text import clean, cut, escaped
 
 NAME_WIDTH_MAX = 24
 TYPE_WIDTH = 16
@@ -144,7 +144,7 @@ def _other_text(log: Log, row: int, op: Op) -> str:
         case Op.CHANNEL, [name, dict(config)]:
             return f"{clean(name)} {settings_text(config)}".strip()
         case _:
-            return _as_json(value)
+            return escaped(to_json(value))
 
 
 def settings_text(config: Mapping[str, Any]) -> str:
@@ -159,9 +159,7 @@ def settings_text(config: Mapping[str, Any]) -> str:
 
 
 def _head(number: str, time_ns: int, name: str, sign: str, width: int) -> str:
-    shown = clean(name)
-    if len(shown) > width:
-        shown = shown[: width - 1] + "…"
+    shown = cut(clean(name), width)
     seconds, rest = divmod(time_ns, NS_PER_S)
     return f"{number:>4}  {seconds:>4}.{rest // 1000:06}  {shown:{width}} {sign}"
 
@@ -182,24 +180,14 @@ def payload_text(event: str, payload: Any) -> str:
     """A payload on one line; its ``type`` is left out, for it stands before it."""
     if isinstance(payload, dict) and event:
         payload = {name: value for name, value in payload.items() if name != "type"}
-        return _as_json(payload) if payload else ""
+        return escaped(to_json(payload)) if payload else ""
     match payload:
         case str():
             return clean(payload)
         case bytes():
             return f"{plural(len(payload), 'byte')} {payload.hex()}".rstrip()
         case _:
-            return _as_json(payload)
-
-
-def _as_json(value: Any) -> str:
-    text = to_json(value)
-    return text if text.isprintable() else "".join(map(_visible, text))
-
-
-def _visible(character: str) -> str:
-    """What a terminal would act on, spelt out; everything else as it is."""
-    return character if character.isprintable() else f"\\u{ord(character):04x}"
+            return escaped(to_json(payload))
 
 
 def event_dict(number: int, event: Event) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TextIO, assert_never
 
 from replay_ws.report.blocks import Block, Line, Table, Tone
+from replay_ws.text import cut
 
 DEFAULT_WIDTH = 80
 """Columns of a table in a file or a pipe."""
@@ -63,9 +64,7 @@ def paint(text: str, tone: Tone, *, colour: bool) -> str:
 
 
 def _line(line: Line, colour: bool, width: int | None) -> str:
-    text = line.text
-    if line.cut and width is not None and len(text) > width:
-        text = text[: max(0, width - 1)] + "…"
+    text = line.text if width is None or not line.cut else cut(line.text, width)
     return paint(text, line.tone, colour=colour)
 
 
