@@ -1,15 +1,12 @@
-"""The goldens come out of their recipes, hold no secret, and every mode shows on one of them."""
+"""The goldens come out of their recipes, and hold no secret."""
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 import replay_ws
-from replay_ws import MockBehaviorMode, MockConfiguration, Session
-from replay_ws.cli.demo.settings import SEED, SETTINGS
 from replay_ws.events.log import Op
 from tools import regold
 
@@ -82,36 +79,3 @@ def test_redaction_touched_nothing_but_the_handshakes_of_the_har_file(name: str)
         Op(row[0]) for row, other in zip(cleaned.rows(), plain.rows(), strict=True) if row != other
     }
     assert touched == ({Op.HANDSHAKE} if name == "three_sockets_of_a_page" else set())
-
-
-# --- every mode shows ----------------------------------------------------------------------
-
-
-def deliveries(session: Session) -> Counter[tuple[object, ...]]:
-    """What arrived, and when."""
-    return Counter((event.key, event.body, event.time_ns) for event in session.delivered())
-
-
-def changes(golden: Session, mode: MockBehaviorMode) -> str:
-    """What a mode changes in what is delivered or when, counted; empty where nothing."""
-    config = MockConfiguration(mode=mode, **SETTINGS[mode])
-    session = replay_ws.replay(golden, config=config, seed=SEED)
-    if deliveries(session) == deliveries(golden):
-        return ""
-    arrived = session.delivered()
-    counts = {
-        "missing": golden.ledger.delivered - session.ledger.delivered,
-        "late": sum(event.time_ns > event.sent_ns for event in arrived),
-        "damaged": sum(event.damaged for event in arrived),
-        "twice": session.ledger.duplicated,
-    }
-    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-
-
-@pytest.mark.parametrize("mode", MockBehaviorMode)
-def test_every_mode_changes_what_is_delivered_or_when(mode: MockBehaviorMode) -> None:
-    """With the demo's settings; `pytest -s` shows the list."""
-    changed = {path.stem: changes(replay_ws.load(path), mode) for path in GOLDENS}
-    for name, what in changed.items():
-        print(f"{mode}: {name}: {what or 'nothing'}")
-    assert any(changed.values())
