@@ -130,11 +130,12 @@ class SpanPacker:
     """Turns the rows of a log into the bytes of a cassette and hands them to ``sink``.
 
     Call ``start``, then ``rows`` as often as there are new ones, then ``finish``. ``flush`` hands
-    over what is packed so far; it moves no byte.
+    over what is packed so far; it moves no byte. ``where`` is what errors call the file.
     """
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, where: str = "") -> None:
         self._sink = sink
+        self._where = where
         # One packer fills one buffer with many rows: three times as fast as an object per row.
         self._packer = msgpack.Packer(autoreset=False, use_bin_type=True)
         self._index: list[IndexEntry] = []
@@ -177,6 +178,7 @@ class SpanPacker:
             except UnicodeEncodeError as error:
                 raise CassetteError(
                     f"a text frame among rows {first} to {group_end - 1} is not Unicode: {error}",
+                    where=self._where,
                     mend="send the frame as bytes",
                 ) from error
             first = self.row_count = group_end
@@ -229,9 +231,11 @@ def _ext(code: int, data: bytes) -> bytes:
     return packed
 
 
-def pack_log(log: Log, sink: Sink, volatile: Mapping[str, Any] | None = None) -> None:
+def pack_log(
+    log: Log, sink: Sink, volatile: Mapping[str, Any] | None = None, where: str = ""
+) -> None:
     """Hand the whole file of ``log`` to ``sink``, a span at a time."""
-    packer = SpanPacker(sink)
+    packer = SpanPacker(sink, where)
     packer.start(log.header)
     packer.rows(log)
     packer.finish(volatile)

@@ -42,7 +42,7 @@ def save(
     """
     file = PartialFile(path, suffix)
     try:
-        pack_log(log, file.write, volatile)
+        pack_log(log, file.write, volatile, file.where)
         file.commit(durable=durable)
     except BaseException:
         file.discard()
@@ -53,7 +53,7 @@ class PartialFile:
     """A file that takes its name when it is complete. Every method raises CassetteError."""
 
     def __init__(self, path: str | PathLike[str], suffix: str = PARTIAL) -> None:
-        self._where = str(path)
+        self.where = str(path)
         self._target = Path(path).resolve()  # a link stays one
         self.path = self._target.with_name(self._target.name + suffix)
         try:
@@ -96,12 +96,15 @@ class PartialFile:
             self.path.unlink()
 
     def _error(self, what: str, mend: str) -> CassetteError:
-        return CassetteError(what, where=self._where, mend=mend)
+        return CassetteError(what, where=self.where, mend=mend)
 
     def _refusal(self, error: OSError | ValueError) -> CassetteError:
         if isinstance(error, FileExistsError):
             what = f"{self.path.name} is there: another recording is running, or one was cut off"
             mend = f"wait for it; or replay-ws recover {self.path}, then delete it"
+        elif isinstance(error, FileNotFoundError) and self._target.parent.is_dir():
+            what = f"{self.path.name} was taken away while it was written"
+            mend = "record the session again"
         elif isinstance(error, (FileNotFoundError, NotADirectoryError)):
             what = f"there is no folder {self._target.parent}"
             mend = f"mkdir -p {self._target.parent}"
@@ -127,22 +130,13 @@ class StreamingWriter:
 
     A thread of its own packs and flushes them every ``FLUSH_INTERVAL_S`` of host time, so that a
     process that is killed loses only what was younger. The thread only reads: a row of the log is
-    whole as soon as ``len(log)`` counts it. End with ``close`` or ``abandon``.
+    whole as soon as ``len(log)`` counts it. End with ``close``.
     """
 
-    def __init__(
-        self,
-        log: Log,
-        path: str | PathLike[str],
-        *,
-        volatile: Mapping[str, Any] | None = None,
-        durable: bool = False,
-    ) -> None:
+    def __init__(self, log: Log, path: str | PathLike[str]) -> None:
         self._log = log
-        self._volatile = volatile
-        self._durable = durable
         self._file = PartialFile(path)
-        self._packer = SpanPacker(self._file.write)
+        self._packer = SpanPacker(self._file.write, self._file.where)
         self._failure: Exception | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(
@@ -154,11 +148,6 @@ class StreamingWriter:
         except BaseException:
             self._file.discard()
             raise
-
-    @property
-    def partial_path(self) -> Path:
-        """Where the recording is until it is closed."""
-        return self._file.path
 
     def _keep_up(self) -> None:
         try:
@@ -176,14 +165,6 @@ class StreamingWriter:
 
         Raises CassetteError if a row could not be written; the ``.partial`` stays then.
         """
-        self._end(finish=True)
-
-    def abandon(self) -> Path:
-        """Leave what was recorded under its partial name, which is returned."""
-        self._end(finish=False)
-        return self._file.path
-
-    def _end(self, *, finish: bool) -> None:
         if self._ended.is_set():
             return
         self._ended.set()
@@ -192,8 +173,7 @@ class StreamingWriter:
             if self._failure is not None:
                 raise self._failure
             self._catch_up()
-            if finish:
-                self._packer.finish(self._volatile)
-                self._file.commit(durable=self._durable)
+            self._packer.finish()
+            self._file.commit()
         finally:
             self._file.close()

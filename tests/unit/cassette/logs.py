@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 
 import msgpack
 
-from replay_ws.cassette.format import encode
+from replay_ws.cassette.format import SpanPacker, encode
+from replay_ws.cassette.writer import PartialFile
 from replay_ws.events.log import Channel, Connection, Header, Log, Op
 
 
@@ -46,6 +48,17 @@ def conversation(row_count: int, *, seed: int = 1, size: int = 60) -> Log:
                 log.append(Op.OBJECT, lane, time_ns, kind, index, body)
     log.note(Op.END, 0, time_ns, {"status": "ok"})
     return log
+
+
+def cut_off(log: Log, path: Path) -> Path:
+    """The file that is left of a recording of ``log`` to ``path`` whose process was killed."""
+    file = PartialFile(path)
+    packer = SpanPacker(file.write)
+    packer.start(log.header)
+    packer.rows(log)
+    packer.flush()
+    file.close()
+    return file.path
 
 
 def record_ends(log: Log) -> list[int]:

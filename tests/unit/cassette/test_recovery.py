@@ -14,10 +14,10 @@ from replay_ws.cassette.opened import open_cassette, read_facts
 from replay_ws.cassette.reader import read
 from replay_ws.cassette.recovery import recover, verify
 from replay_ws.cassette.salvage import Salvage, salvage
-from replay_ws.cassette.writer import StreamingWriter, save
+from replay_ws.cassette.writer import save
 from replay_ws.errors import CassetteError
 from replay_ws.events.log import Connection, Log, Op, Row
-from tests.unit.cassette.logs import conversation, record_ends, rows_of
+from tests.unit.cassette.logs import conversation, cut_off, record_ends, rows_of
 
 LONG = conversation(1000, size=250)
 LONG_DATA = encode(LONG)
@@ -193,8 +193,7 @@ def test_verify_names_rows_whose_body_is_not_what_their_op_says() -> None:
 
 
 def test_an_unfinished_recording_is_described(tmp_path: Path) -> None:
-    writer = StreamingWriter(LONG, tmp_path / "a.rws")
-    partial = writer.abandon()
+    partial = cut_off(LONG, tmp_path / "a.rws")
     report = verify(partial)
     assert not report.ok
     assert report.salvage.verified + report.salvage.unverified == 1000
@@ -210,7 +209,7 @@ def test_the_facts_of_a_cassette_are_read_also_where_its_rows_are_damaged() -> N
 
 
 def test_a_partial_recovers_to_the_name_it_was_meant_for(tmp_path: Path) -> None:
-    partial = StreamingWriter(LONG, tmp_path / "a.rws").abandon()
+    partial = cut_off(LONG, tmp_path / "a.rws")
     found = recover(partial, tmp_path / "a.rws")
     assert found.gaps == ()
     assert rows_of(read(tmp_path / "a.rws")) == rows_of(LONG)

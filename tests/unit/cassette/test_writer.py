@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from replay_ws.cassette.format import digest, encode
-from replay_ws.cassette.reader import open_cassette, read
-from replay_ws.cassette.writer import PartialFile, StreamingWriter, save
+from replay_ws.cassette.opened import open_cassette
+from replay_ws.cassette.reader import read
+from replay_ws.cassette.writer import FLUSH_INTERVAL_S, StreamingWriter, save
 from replay_ws.errors import CassetteError
 from replay_ws.events.log import Channel, Connection, Log, Op
-from tests.unit.cassette.logs import conversation, rows_of
+from tests.unit.cassette.logs import conversation, cut_off, rows_of
 
 
 def test_a_saved_log_reads_back_as_it_was(tmp_path: Path) -> None:
@@ -47,7 +53,7 @@ def test_a_streamed_recording_is_the_same_bytes_as_one_saved_in_one_go(tmp_path:
     assert not (tmp_path / "a.rws").exists()
     writer.close()
     assert (tmp_path / "a.rws").read_bytes() == encode(whole)
-    assert not writer.partial_path.exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["a.rws"]
 
 
 def test_rows_reach_the_disk_while_the_recording_runs(tmp_path: Path) -> None:
@@ -55,30 +61,29 @@ def test_rows_reach_the_disk_while_the_recording_runs(tmp_path: Path) -> None:
     writer = StreamingWriter(log, tmp_path / "a.rws")
     log.append(Op.TEXT, 0, log.end_ns, 0, 0, "a late frame")
     deadline = time.monotonic() + 5
-    while b"a late frame" not in writer.partial_path.read_bytes():
+    while b"a late frame" not in (tmp_path / "a.rws.partial").read_bytes():
         assert time.monotonic() < deadline, "the row never came"
         time.sleep(0.002)
-    writer.abandon()
+    writer.close()
 
 
-def test_an_abandoned_recording_leaves_its_partial_and_the_golden(tmp_path: Path) -> None:
+def test_a_recording_that_is_cut_off_leaves_its_partial_and_the_golden(tmp_path: Path) -> None:
     golden = tmp_path / "a.rws"
     save(conversation(50), golden)
     before = golden.read_bytes()
-    writer = StreamingWriter(conversation(70, seed=2), golden)
-    assert writer.abandon() == tmp_path / "a.rws.partial"
+    partial = cut_off(conversation(70, seed=2), golden)
+    assert partial == tmp_path / "a.rws.partial"
     assert golden.read_bytes() == before
     with pytest.raises(CassetteError, match="not finished") as caught:
-        read(writer.partial_path)
+        read(partial)
     assert "replay-ws recover" in caught.value.mend
-    assert rows_of(read(writer.partial_path, partial=True)) == rows_of(conversation(70, seed=2))
+    assert rows_of(read(partial, partial=True)) == rows_of(conversation(70, seed=2))
 
 
 def test_a_writer_may_be_closed_twice(tmp_path: Path) -> None:
     writer = StreamingWriter(conversation(20), tmp_path / "a.rws")
     writer.close()
     writer.close()
-    writer.abandon()
     assert len(read(tmp_path / "a.rws")) == 20
 
 
@@ -103,20 +108,21 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 def test_an_output_that_cannot_be_written_says_why_and_how_to_mend_it(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "folder.rws").mkdir()
+    os.mkfifo(tmp_path / "pipe.rws")  # not /dev/null: root, and so a mistake, could replace that
     log = conversation(7)
     for path, what, mend in [
         (tmp_path / "no" / "a.rws", "there is no folder", "mkdir -p"),
         (tmp_path / "file" / "a.rws", "there is no folder", "mkdir -p"),
         (tmp_path / "folder.rws", "this is a directory", "name a file"),
         (tmp_path / ("x" * 300), "cannot be written", "write elsewhere"),
-        (Path("/dev/null"), "not a regular file", "name a file"),
+        (tmp_path / "pipe.rws", "not a regular file", "name a file"),
     ]:
         with pytest.raises(CassetteError) as caught:
             save(log, path)
         assert what in caught.value.what
         assert caught.value.where == str(path)
         assert mend in caught.value.mend
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder.rws"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder.rws", "pipe.rws"]
 
 
 def test_a_save_that_fails_leaves_nothing_and_the_golden_as_it_was(tmp_path: Path) -> None:
@@ -125,28 +131,63 @@ def test_a_save_that_fails_leaves_nothing_and_the_golden_as_it_was(tmp_path: Pat
     before = golden.read_bytes()
     log = conversation(200)
     log.append(Op.TEXT, 0, log.end_ns, 0, 0, "half a pair: \ud800")
-    with pytest.raises(CassetteError, match="not Unicode"):
+    with pytest.raises(CassetteError, match="not Unicode") as caught:
         save(log, golden)
+    assert caught.value.where == str(golden)
     assert golden.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.rws"]
 
 
-def test_a_full_disk_is_told_when_the_recording_closes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def fill_the_disk(writer: StreamingWriter, path: Path) -> None:
+    def refuse(data: object) -> None:
+        raise writer._file._refusal(OSError(errno.ENOSPC, "No space left on device"))
+
+    writer._packer._sink = refuse
+
+
+def take_the_folder(writer: StreamingWriter, path: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
+def take_the_partial(writer: StreamingWriter, path: Path) -> None:
+    path.with_name("a.rws.partial").unlink()
+
+
+def send_half_a_pair(writer: StreamingWriter, path: Path) -> None:
+    writer._log.append(Op.TEXT, 0, writer._log.end_ns, 0, 0, "\ud800")
+
+
+@pytest.mark.parametrize(
+    ("harm", "what", "mend"),
+    [
+        (fill_the_disk, "No space left", "free some space"),
+        (take_the_folder, "there is no folder", "mkdir -p"),
+        (take_the_partial, "a.rws.partial was taken away", "record the session again"),
+        (send_half_a_pair, "not Unicode", "send the frame as bytes"),
+    ],
+)
+@pytest.mark.parametrize("wait_s", [0, 3 * FLUSH_INTERVAL_S])
+def test_what_stops_a_recording_is_told_when_it_closes_and_no_thread_is_left(
+    tmp_path: Path,
+    harm: Callable[[StreamingWriter, Path], None],
+    what: str,
+    mend: str,
+    wait_s: float,
 ) -> None:
+    path = tmp_path / "folder" / "a.rws"
+    path.parent.mkdir()
     log = conversation(20)
-    writer = StreamingWriter(log, tmp_path / "a.rws")
-
-    def refuse(self: PartialFile, data: object) -> None:
-        raise self._refusal(OSError(28, "No space left on device"))
-
-    monkeypatch.setattr(PartialFile, "write", refuse)
-    writer._packer._sink = writer._file.write
+    writer = StreamingWriter(log, path)
+    harm(writer, path)
     log.append(Op.TEXT, 0, log.end_ns, 0, 0, "one more")
-    with pytest.raises(CassetteError, match="No space left") as caught:
+    time.sleep(wait_s)  # so that the thread meets it first
+    with pytest.raises(CassetteError) as caught:
         writer.close()
-    assert caught.value.mend == "free some space"
-    assert not (tmp_path / "a.rws").exists()
+    assert what in caught.value.what
+    assert caught.value.where == str(path)
+    assert mend in caught.value.mend
+    assert not path.exists()
+    assert "replay_ws recording" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_a_span_ends_with_the_group_that_fills_it() -> None:
