@@ -1,4 +1,7 @@
-"""The verbs: run, save, load, replay, compare, check. A session or its path will do as input."""
+"""The verbs: run, save, load, replay, compare, check.
+
+A session, the result of a run or the path of a cassette will do as input.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import contextlib
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from replay_ws.errors import CassetteError, ConfigError, known
 from replay_ws.faults.configuration import (
@@ -25,9 +28,6 @@ if TYPE_CHECKING:
     from replay_ws.faults.modes import MockBehaviorMode
 
 Value = TypeVar("Value")
-Source = Session | str | os.PathLike[str]
-"""A session, or the path of its cassette."""
-
 SCHEDULES = ("fifo",)
 
 
@@ -42,6 +42,10 @@ class RunResult(Generic[Value]):
     def digest(self) -> str:
         """The session's digest, in hex."""
         return self.session.digest
+
+
+Source = Session | RunResult[Any] | str | os.PathLike[str]
+"""A session, the result of a run, or the path of a cassette."""
 
 
 def run(
@@ -104,11 +108,11 @@ def _attach(session: Session, error: BaseException) -> None:
         error.session = session  # type: ignore[attr-defined]
 
 
-def save(session: Session, path: str | os.PathLike[str]) -> None:
+def save(source: Source, path: str | os.PathLike[str]) -> None:
     """Write a session's cassette, whole or not at all; raises CassetteError."""
     from replay_ws.cassette.writer import save as write
 
-    write(session.log, path)
+    write(session_of(source).log, path)
 
 
 def load(path: str | os.PathLike[str], *, partial: bool = False) -> Session:
@@ -133,8 +137,18 @@ def load(path: str | os.PathLike[str], *, partial: bool = False) -> Session:
 
 
 def session_of(source: Source) -> Session:
-    """``source`` itself, or the session of the cassette at that path."""
-    return source if isinstance(source, Session) else load(source)
+    """The session that ``source`` is, has, or is the path of."""
+    match source:
+        case Session():
+            return source
+        case RunResult():
+            return source.session
+        case str() | os.PathLike():
+            return load(source)
+        case _:
+            raise ConfigError(
+                f"{source!r:.60} is no session", mend="pass a session, a run's result, or a path"
+            )
 
 
 def replay(

@@ -133,6 +133,17 @@ class Recording:
             if self.ended is None:
                 self.log.note(Op.MARK, 0, self.clock.now_ns(), {"mark": remark})
 
+    async def settle(self) -> None:
+        """Let time pass until nothing is on its way, but for what an outage holds."""
+        while True:
+            with self.lock:
+                now_ns = self.clock.now_ns()
+                self.network.advance(now_ns)
+                due_ns = self.network.next_ns()
+            if due_ns is None:
+                return
+            await self.clock.take(now_ns, due_ns - now_ns)
+
     def snapshot(self) -> Session:
         """The session so far: everything that is due by now."""
         with self.lock:
@@ -154,15 +165,23 @@ class Recording:
             return self.ended
 
 
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
+_FOLDERS = re.compile(
+    r"(?:[A-Za-z]:)?(?:[/\\][^/\\:*?\"'<>|\n]{1,255}){0,64}[/\\](?=[\w.-]+\.py\b)"
+)
+"""The folders before the name of a Python file."""
+
+
 def _ending(error: BaseException | None, redactor: Redactor | None) -> dict[str, object]:
     if error is None:
         return {"status": "ok"}
-    # Addresses differ from process to process, and an ending is part of the digest.
+    # An ending is part of the digest: addresses differ from process to process, folders from
+    # machine to machine.
     try:
         text = str(error)
     except Exception:  # a program's own exception, and its own mistake
         text = ""
-    message = re.sub(r"0x[0-9a-fA-F]+", "0x…", redactor.text(text) if redactor else text)
+    message = _FOLDERS.sub("", _ADDRESS.sub("0x…", redactor.text(text) if redactor else text))
     return {"status": "error", "error": type(error).__qualname__, "message": message}
 
 

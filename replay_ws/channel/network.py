@@ -323,6 +323,11 @@ class Network:
                 self._watch(lane)
         return last_ns
 
+    def next_ns(self) -> int | None:
+        """When the next thing is due, while messages are on their way; None when none will move."""
+        waiting = self.outcome.counts[Fate.PENDING] > 0
+        return self._heap[0][0] if waiting and self._heap else None
+
     def drain(self) -> int:
         """Let everything arrive that ever will; returns when the last message did, or 0."""
         return self.advance(FOREVER)

@@ -256,6 +256,14 @@ class MockWebSocketManager:
         event = message.get("type") if is_dict else getattr(message, "type", None)
         return Op.OBJECT, type_name(event), body
 
+    async def settle(self) -> None:
+        """Let everything arrive that is on its way, but for what an outage holds.
+
+        A send takes the time that its sender waits; a queue or a race can keep the message longer.
+        """
+        self._recording.require_open()
+        await self._recording.settle()
+
     # --- the network by hand ---------------------------------------------------------------
 
     def enable_partition(self) -> None:
@@ -381,8 +389,10 @@ class MockWebSocketManager:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._leave()
+        if kind is None and self._recording.ended is None:
+            await self.settle()
 
     def __repr__(self) -> str:
         return f"<MockWebSocketManager {self.config.mode} {len(self._threads)} connections>"

@@ -303,3 +303,19 @@ def test_every_public_name_is_there() -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'nope'"):
         rws.nope  # noqa: B018
+
+
+def test_every_verb_takes_the_result_of_a_run(tmp_path: Path) -> None:
+    async def program() -> None:
+        await MockWebSocketManager().send_to_thread("t", TOKEN)
+
+    out = rws.run(program, record=tmp_path / "golden.rws")
+    rws.save(out, tmp_path / "again.rws")
+    assert rws.compare(tmp_path / "golden.rws", out).same
+    assert rws.check(out).score == rws.check(tmp_path / "again.rws").score
+    assert rws.replay(out, plan=out.session.plan).digest == out.digest
+
+
+def test_what_is_no_session_is_an_error_that_says_what_to_pass() -> None:
+    with pytest.raises(ConfigError, match="a run's result, or a path"):
+        rws.check(5)  # type: ignore[arg-type]

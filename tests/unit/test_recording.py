@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from replay_ws import run
 from replay_ws.cassette.redaction import Redactor
 from replay_ws.errors import ConfigError, ReplayWsError
 from replay_ws.events.log import Header
@@ -136,3 +137,21 @@ def test_an_error_that_cannot_be_shown_still_ends_a_session() -> None:
             raise RuntimeError("no words")
 
     assert recording().finish(Broken()).end["message"] == ""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "at /home/me/my project/agent.py:7 it hangs",
+        "at C:\\Users\\me\\agent.py:7 it hangs",
+        "at agent.py:7 it hangs",
+        "at /tmp/agent.py:7 it hangs",
+    ],
+)
+def test_an_ending_names_files_without_their_folders(said: str) -> None:
+    async def program() -> None:
+        raise RuntimeError(said)
+
+    with pytest.raises(RuntimeError) as caught:
+        run(program)
+    assert caught.value.session.end["message"] == "at agent.py:7 it hangs"  # type: ignore[attr-defined]

@@ -689,3 +689,36 @@ def test_a_thread_may_be_named_by_any_value_that_has_a_text() -> None:
     assert asyncio.run(mock.send_to_thread(thread, TOKEN))  # type: ignore[arg-type]
     assert [record["thread_id"] for record in mock.get_events_for_thread(thread)] == [thread]  # type: ignore[arg-type]
     assert mock.session().connections == (str(thread),)
+
+
+@pytest.mark.parametrize("mode", ["memory_pressure", "slow_network", "race_conditions"])
+def test_everything_has_arrived_once_the_mock_has_settled(mode: str) -> None:
+    async def program() -> tuple[int, int]:
+        mock = MockWebSocketManager(mode=mode, seed=2)
+        for each in tokens(5):
+            await mock.send_to_thread("t", each)
+        await mock.settle()
+        return len(mock.get_events_for_thread("t")), mock.session().ledger.pending
+
+    assert asyncio.run(program()) == run(program).value == (5, 0)
+
+
+def test_leaving_a_mock_settles_it() -> None:
+    async def program() -> int:
+        async with MockWebSocketManager(mode="memory_pressure") as mock:
+            for each in tokens(5):
+                await mock.send_to_thread("t", each)
+        return len(mock.get_events_for_thread("t"))
+
+    assert asyncio.run(program()) == run(program).value == 5
+
+
+def test_settling_does_not_wait_for_an_outage_that_nobody_ends() -> None:
+    async def program() -> int:
+        mock = MockWebSocketManager(partition_policy="hold")
+        mock.enable_partition()
+        await mock.send_to_thread("t", TOKEN)
+        await mock.settle()
+        return mock.session().ledger.pending
+
+    assert asyncio.run(program()) == run(program).value == 1
