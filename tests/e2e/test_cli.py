@@ -286,6 +286,8 @@ REPLAY = ("replay", "golden.rws", "-o", "out.rws")
         ((*REPLAY, "--seed", "x"), "'x' is not a valid integer", "replay-ws replay --help"),
         ((*RECORD, "-o", "golden.rws"), "golden.rws: this file exists", "--force"),
         ((*RECORD, "-o", "stories.py/out.rws"), "stories.py/out.rws: ", ""),
+        ((*RECORD, "-o", ".", "--force"), ".: this is a directory", "name a file"),
+        ((*RECORD, "-o", "pipe.rws", "--force"), "pipe.rws: this is not a regular file", "name"),
         ((*RECORD, "-o", "no/such/folder/out.rws"), "no/such/folder/out.rws: ", "mkdir"),
         ((*RECORD, "-o", "out.rws", "--mode", "slow"), "unknown mode 'slow'", "slow_network"),
         (("record", "stories.py:stori", "-o", "out.rws"), "did you mean 'story'?", "fails"),
@@ -309,6 +311,7 @@ def test_a_mistake_is_named_with_a_way_out_and_leaves_nothing_behind(
     if arguments[0] == "demo":
         (place / "golden.rws").write_bytes(b"cut")
         what, mend = "golden.rws: ", ""
+    os.mkfifo(place / "pipe.rws")
     before = names_in(place)
     done = replay_ws(*arguments, cwd=place)
     assert (done.returncode, done.stdout) == (2, ""), done.stdout + done.stderr
@@ -319,6 +322,7 @@ def test_a_mistake_is_named_with_a_way_out_and_leaves_nothing_behind(
     assert mend in errors[-1]
     assert "Traceback" not in done.stderr
     assert names_in(place) == before
+    assert (place / "pipe.rws").is_fifo()
 
 
 # --- programs that fail --------------------------------------------------------------------

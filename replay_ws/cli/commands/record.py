@@ -74,7 +74,7 @@ class _Place:
 
     def __init__(self, output: Path) -> None:
         self.output = output
-        self.replaces = output.exists()
+        self.replaces = output.is_file()  # a folder or a device is refused when it is opened
         self.path = output.with_name(output.name + ".failed") if self.replaces else output
 
     def take(self) -> None:
