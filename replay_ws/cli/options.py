@@ -37,6 +37,14 @@ redact_keys = click.option(
     help="A key whose value is a secret, besides the usual ones; may be repeated.",
 )
 
+keep_keys = click.option(
+    "--keep-key",
+    "keep_keys",
+    multiple=True,
+    metavar="K",
+    help="A key whose value is no secret, e.g. token where text streams; may be repeated.",
+)
+
 limit = click.option(
     "--limit",
     type=click.IntRange(min=0),

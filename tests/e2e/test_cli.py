@@ -228,6 +228,19 @@ def test_git_shows_a_cassette_as_lines_once_it_is_set_up(place: Path) -> None:
     ]
 
 
+def test_the_value_of_a_key_that_is_kept_stays_and_other_secrets_go(place: Path) -> None:
+    story = PROGRAM.replace('"tool_name": "t"', '"token": "Hello", "password": "pa55 w0rd"')
+    (place / "stream.py").write_text(story)
+    said("record", "stream.py:story", "-o", "kept.rws", "--keep-key", "token", cwd=place)
+    line = {"type": "x", "token": "Hello", "password": "pa55 w0rd"}
+    (place / "events.jsonl").write_text(json.dumps(line))
+    said("import", "events.jsonl", "-o", "imported.rws", "--keep-key", "token", cwd=place)
+    for name in ("kept.rws", "imported.rws"):
+        session = api.load(place / name)
+        payload = session.events[0].payload
+        assert (payload["token"], payload["password"]) == ("Hello", "<secret-1>")
+
+
 # --- unkind use ----------------------------------------------------------------------------
 
 

@@ -30,6 +30,7 @@ from replay_ws.report.summaries import Recorded
     help="Time between events that have none of their own (JSON lines).",
 )
 @options.redact_keys
+@options.keep_keys
 @options.force
 @options.as_json
 def command(
@@ -39,6 +40,7 @@ def command(
     profile: str,
     gap_ms: float | None,
     redact_keys: Sequence[str],
+    keep_keys: Sequence[str],
     force: bool,
     as_json: bool,
 ) -> int:
@@ -49,7 +51,7 @@ def command(
     """
     options.refuse_to_replace(output, force=force)
     more = {} if gap_ms is None else {"gap_ms": gap_ms}
-    redactor = Redactor(redact_keys)
+    redactor = Redactor(redact_keys, keep_keys)
     session = import_file(file, format=format, profile=profile, redactor=redactor, **more)
     save(session, output)
     show(Recorded(str(output), session, "imported"), as_json=as_json)

@@ -30,6 +30,7 @@ from replay_ws.session import Session
 @options.settings
 @click.option("--profile", default="agent5", show_default=True, help="Protocol that it speaks.")
 @options.redact_keys
+@options.keep_keys
 @options.force
 @click.option("--traceback", "with_traceback", is_flag=True, help="Show where the program failed.")
 @options.as_json
@@ -41,6 +42,7 @@ def command(
     settings: Sequence[str],
     profile: str,
     redact_keys: Sequence[str],
+    keep_keys: Sequence[str],
     force: bool,
     with_traceback: bool,
     as_json: bool,
@@ -60,8 +62,9 @@ def command(
     asked = {} if mode is None else {"mode": mode}
     config = configuration(**{**asked, **options.fields_of(settings)})
     place = _Place(output)
+    redactor = Redactor(redact_keys, keep_keys)
     try:
-        session = _run(main, place, seed or 0, config, profile, Redactor(redact_keys))
+        session = _run(main, place, seed or 0, config, profile, redactor)
     except BaseException as error:
         _tell_failure(error, program, place, with_traceback=with_traceback, as_json=as_json)
     place.take()
