@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, fields
 from functools import cache
 from typing import Any, TypeVar
 
@@ -56,59 +57,7 @@ def parse_profile(text: str, *, where: str = "profile") -> Profile:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(str(error), where=where, mend="write it as TOML") from error
-    return _profile(_Table(values, where))
-
-
-def _profile(table: _Table) -> Profile:
-    profile = Profile(
-        name=table.read("name", _text),
-        title=table.read("title", _text, ""),
-        type=table.read("type", _pointers, (("type",),)),
-        envelopes=table.each("envelopes", _envelope),
-        aliases=table.read("aliases", _aliases, {}),
-        body=table.read("body", _pointers, ((),)),
-        format=table.read("format", _flag, False),
-        run=table.read("run", _pointers, ()),
-        thread=table.read("thread", _pointers, ()),
-        required=table.read("required", _texts, ()),
-        known=table.read("known", _texts, ()),
-        ignored=table.read("ignored", _texts, ()),
-        first=table.read("first", _texts, ()),
-        order=table.read("order", _texts, ()),
-        terminal=table.read("terminal", _texts, ()),
-        after_terminal=table.read("after_terminal", _texts, ()),
-        restart=table.read("restart", _texts, ()),
-        at_most_once=table.read("at_most_once", _texts, ()),
-        pairs=table.each("pairs", _pair_rule),
-        fields=table.each("fields", _field_rule),
-        severity=table.read("severity", _severities, {}),
-        weights=table.read("weights", _weights, {}),
-    )
-    table.close()
-    return profile
-
-
-def _envelope(table: _Table) -> Envelope:
-    return Envelope(when=table.read("when", _places), type=table.read("type", _pointer))
-
-
-def _pair_rule(table: _Table) -> PairRule:
-    return PairRule(
-        name=table.read("name", _text),
-        open=table.read("open", _texts),
-        close=table.read("close", _texts),
-        by=table.read("by", _pointers, ()),
-    )
-
-
-def _field_rule(table: _Table) -> FieldRule:
-    return FieldRule(
-        of=table.read("of", _texts),
-        name=table.read("name", _text),
-        at=table.read("at", _pointers),
-        kind=table.read("is", _kind),
-        required=table.read("required", _flag, False),
-    )
+    return _built(Profile, values, where)
 
 
 # --- single values: each raises ValueError with what is wanted -----------------------------
@@ -190,47 +139,77 @@ def _tables(value: Any) -> Sequence[Mapping[str, Any]]:
     return value
 
 
-# --- a table as it is read -----------------------------------------------------------------
+# --- tables: what each key of them is ------------------------------------------------------
+
+_KEYS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
+    Profile: {
+        "name": _text,
+        "title": _text,
+        "type": _pointers,
+        "envelopes": _tables,
+        "aliases": _aliases,
+        "body": _pointers,
+        "format": _flag,
+        "run": _pointers,
+        "thread": _pointers,
+        "required": _texts,
+        "known": _texts,
+        "ignored": _texts,
+        "first": _texts,
+        "order": _texts,
+        "terminal": _texts,
+        "after_terminal": _texts,
+        "restart": _texts,
+        "at_most_once": _texts,
+        "pairs": _tables,
+        "fields": _tables,
+        "severity": _severities,
+        "weights": _weights,
+    },
+    Envelope: {"when": _places, "type": _pointer},
+    PairRule: {"name": _text, "open": _texts, "close": _texts, "by": _pointers},
+    FieldRule: {"of": _texts, "name": _text, "at": _pointers, "is": _kind, "required": _flag},
+}
+_CLASSES: Mapping[str, type] = {"envelopes": Envelope, "pairs": PairRule, "fields": FieldRule}
+"""What the tables under a key become."""
+
+_FIELDS = {"is": "kind"}
+"""Keys that a class calls otherwise."""
 
 
-class _Table:
-    """One table of the file; ``path`` is where it stands in it."""
+def _built(cls: type[T], values: Mapping[str, Any], where: str, path: str = "") -> T:
+    """``cls`` as a table describes it; a key that is not there is as the class has it.
 
-    def __init__(self, values: Mapping[str, Any], where: str, path: str = "") -> None:
-        self.values = values
-        self.where = where
-        self.path = path
-        self.read_keys: list[str] = []
-
-    def read(self, key: str, parse: Callable[[Any], T], default: T | None = None) -> T:
-        """The value of ``key``; without it the default, or an error where that is None."""
-        self.read_keys.append(key)
-        if key not in self.values and default is not None:
-            return default
+    ``path`` is where the table stands in the file. Raises ConfigError for a key that is unknown,
+    not what it must be, or missing although the class has no default for it.
+    """
+    keys = _KEYS[cls]
+    parsed: dict[str, Any] = {}
+    for key, parse in keys.items():
+        field = _FIELDS.get(key, key)
+        if key not in values and _has_default(cls, field):
+            continue
         try:
-            return parse(self.values.get(key))
+            value = parse(values.get(key))
         except ValueError as error:
-            what = "is not" if key in self.values else "is missing; it is"
+            what = "is not" if key in values else "is missing; it is"
             raise ConfigError(
-                f"{self.path}{key} {what} {error}", where=self.where, mend=f"mend {self.path}{key}"
+                f"{path}{key} {what} {error}", where=where, mend=f"mend {path}{key}"
             ) from error
+        if key in _CLASSES:
+            value = tuple(
+                _built(_CLASSES[key], table, where, f"{path}{key}[{number}].")
+                for number, table in enumerate(value)
+            )
+        parsed[field] = value
+    for key in values:
+        if key not in keys:
+            raise ConfigError(
+                f"unknown key {path}{key}", where=where, mend=f"use one of: {known(keys)}"
+            )
+    return cls(**parsed)
 
-    def each(self, key: str, build: Callable[[_Table], T]) -> tuple[T, ...]:
-        """What ``build`` makes of each of an array of tables."""
-        built: list[T] = []
-        none: Sequence[Mapping[str, Any]] = ()
-        for number, values in enumerate(self.read(key, _tables, none)):
-            table = _Table(values, self.where, f"{self.path}{key}[{number}].")
-            built.append(build(table))
-            table.close()
-        return tuple(built)
 
-    def close(self) -> None:
-        """Refuse what was not read."""
-        for key in self.values:
-            if key not in self.read_keys:
-                raise ConfigError(
-                    f"unknown key {self.path}{key}",
-                    where=self.where,
-                    mend=f"use one of: {known(self.read_keys)}",
-                )
+def _has_default(cls: type, name: str) -> bool:
+    (field,) = (field for field in fields(cls) if field.name == name)
+    return field.default is not MISSING or field.default_factory is not MISSING

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from replay_ws.compliance import load_profile, parse_profile, profile_names
+from replay_ws.compliance.profile import PairRule, Profile
 from replay_ws.errors import ConfigError
 
 
@@ -18,6 +19,12 @@ def test_pointers_are_split_and_unescaped() -> None:
     profile = parse_profile('name = "p"\ntype = "/a~1b/c~0d"\nrun = ["/x", ""]')
     assert profile.type == (("a/b", "c~d"),)
     assert profile.run == (("x",), ())
+
+
+def test_what_a_file_does_not_say_is_as_the_class_has_it() -> None:
+    assert parse_profile('name = "p"') == Profile("p")
+    text = 'name = "p"\n[[pairs]]\nname = "x"\nopen = ["a"]\nclose = ["b"]'
+    assert parse_profile(text).pairs == (PairRule("x", ("a",), ("b",)),)
 
 
 @pytest.mark.parametrize(
