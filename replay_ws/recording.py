@@ -175,14 +175,23 @@ _FOLDERS = re.compile(
 def _ending(error: BaseException | None, redactor: Redactor | None) -> dict[str, object]:
     if error is None:
         return {"status": "ok"}
+    text = _message(error)
     # An ending is part of the digest: addresses differ from process to process, folders from
     # machine to machine.
+    message = _FOLDERS.sub("", _ADDRESS.sub("0x…", redactor.text(text) if redactor else text))
+    return {"status": "error", "error": type(error).__qualname__, "message": message}
+
+
+def _message(error: BaseException) -> str:
+    """What an exception says; a group also says what its members do."""
     try:
         text = str(error)
     except Exception:  # a program's own exception, and its own mistake
         text = ""
-    message = _FOLDERS.sub("", _ADDRESS.sub("0x…", redactor.text(text) if redactor else text))
-    return {"status": "error", "error": type(error).__qualname__, "message": message}
+    if isinstance(error, BaseExceptionGroup):
+        members = (f"{type(e).__qualname__}: {_message(e)}" for e in error.exceptions)
+        text = f"{text}: {'; '.join(members)}"
+    return text
 
 
 CURRENT: ContextVar[Recording | None] = ContextVar("replay_ws_recording", default=None)

@@ -155,3 +155,17 @@ def test_an_ending_names_files_without_their_folders(said: str) -> None:
     with pytest.raises(RuntimeError) as caught:
         run(program)
     assert caught.value.session.end["message"] == "at agent.py:7 it hangs"  # type: ignore[attr-defined]
+
+
+def test_the_ending_of_a_group_names_its_members() -> None:
+    async def fail() -> None:
+        raise ValueError("no such order")
+
+    async def program() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fail())
+
+    with pytest.raises(ExceptionGroup) as caught:
+        run(program)
+    said = caught.value.session.end["message"]  # type: ignore[attr-defined]
+    assert said.endswith("(1 sub-exception): ValueError: no such order")
