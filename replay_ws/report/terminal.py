@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TextIO, assert_never
+from typing import NamedTuple, TextIO, assert_never
 
 from replay_ws.report.blocks import Block, Line, Table, Tone
 from replay_ws.text import cut
@@ -18,13 +18,20 @@ from replay_ws.text import cut
 DEFAULT_WIDTH = 80
 """Columns of a table in a file or a pipe."""
 
-_ANSI = {Tone.PLAIN: "", Tone.HEAD: "1", Tone.GOOD: "32", Tone.BAD: "31", Tone.QUIET: "2"}
-_RICH = {
-    Tone.PLAIN: "",
-    Tone.HEAD: "bold",
-    Tone.GOOD: "green",
-    Tone.BAD: "red",
-    Tone.QUIET: "dim",
+
+class _Style(NamedTuple):
+    """How a tone looks: as a code of ECMA-48, and in rich's words."""
+
+    code: str
+    rich: str
+
+
+_STYLES = {
+    Tone.PLAIN: _Style("", ""),
+    Tone.HEAD: _Style("1", "bold"),
+    Tone.GOOD: _Style("32", "green"),
+    Tone.BAD: _Style("31", "red"),
+    Tone.QUIET: _Style("2", "dim"),
 }
 
 
@@ -59,7 +66,7 @@ def draw(blocks: Iterable[Block], stream: TextIO) -> None:
 
 def paint(text: str, tone: Tone, *, colour: bool) -> str:
     """``text`` in the colour of ``tone``, or as it is."""
-    code = _ANSI[tone]
+    code = _STYLES[tone].code
     return f"\x1b[{code}m{text}\x1b[0m" if colour and code and text else text
 
 
@@ -83,7 +90,7 @@ def _draw_table(table: Table, stream: TextIO, colour: bool, width: int) -> None:
             Text(title, "bold"), justify="right" if column.is_number else "left", vertical="bottom"
         )
     for row in table.rows:
-        drawn.add_row(*(Text(cell.text, _RICH[cell.tone]) for cell in row))
+        drawn.add_row(*(Text(cell.text, _STYLES[cell.tone].rich) for cell in row))
     console = Console(
         file=stream,
         width=width,
