@@ -8,7 +8,7 @@ repeats what a word in the text already says.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -72,9 +72,16 @@ class View(Protocol):
         """For a program."""
 
 
-def capped(lines: list[str], limit: int, *, tone: Tone = Tone.PLAIN) -> list[Line]:
+def capped_table(
+    columns: tuple[Column, ...], rows: Sequence[tuple[Cell, ...]], limit: int
+) -> Table:
+    """A table of at most ``limit`` rows, which counts the rest."""
+    return Table(columns, tuple(rows[:limit]), more=max(0, len(rows) - limit))
+
+
+def capped(lines: list[str], limit: int) -> list[Line]:
     """At most ``limit`` lines, indented; a last one counts the rest."""
-    shown = [Line(f"  {text}", tone, cut=True) for text in lines[:limit]]
+    shown = [Line(f"  {text}", cut=True) for text in lines[:limit]]
     more = len(lines) - limit
     return [*shown, Line(f"  … and {more} more", Tone.QUIET)] if more > 0 else shown
 

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from replay_ws.compliance import Report
-from replay_ws.report.blocks import Block, Cell, Column, Line, Table, Tone, capped, command
+from replay_ws.report.blocks import (
+    Block,
+    Cell,
+    Column,
+    Line,
+    Table,
+    Tone,
+    capped,
+    capped_table,
+    command,
+)
 from replay_ws.text import clean
 
 FINDINGS_MAX = 20
@@ -40,9 +50,7 @@ class Compliance:
         worst = sorted(self.report.by_connection.items(), key=lambda item: item[1])
         rows = [(Cell(clean(name)), Cell(f"{score:.3f}")) for name, score in worst]
         columns = (Column("connection"), Column("score", is_number=True))
-        return Table(
-            columns, tuple(rows[:CONNECTIONS_MAX]), more=max(0, len(rows) - CONNECTIONS_MAX)
-        )
+        return capped_table(columns, rows, CONNECTIONS_MAX)
 
     def to_dict(self) -> dict[str, Any]:
         return {"cassette": self.name, **self.report.to_dict()}

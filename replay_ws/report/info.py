@@ -10,7 +10,7 @@ from typing import Any
 from replay_ws.clock import time_text
 from replay_ws.events.log import Direction
 from replay_ws.events.plain import plain
-from replay_ws.report.blocks import Block, Cell, Column, Line, Table, Tone, plural
+from replay_ws.report.blocks import Block, Cell, Column, Line, Table, Tone, capped_table, plural
 from replay_ws.report.ledger import ledger_text
 from replay_ws.report.summaries import end_text, modes_of, session_dict
 from replay_ws.session import Session
@@ -99,7 +99,7 @@ def _connection_table(session: Session) -> Table:
             Cell(f"{sent[name, Direction.UPSTREAM]:,}"),
             Cell(f"{arrived[name]:,}"),
         )
-        for name in session.connections[:CONNECTIONS_MAX]
+        for name in session.connections
     ]
     columns = (
         Column("connection"),
@@ -107,4 +107,4 @@ def _connection_table(session: Session) -> Table:
         Column("to server >", is_number=True),
         Column("deliveries", is_number=True),
     )
-    return Table(columns, tuple(rows), more=max(0, len(session.connections) - CONNECTIONS_MAX))
+    return capped_table(columns, rows, CONNECTIONS_MAX)

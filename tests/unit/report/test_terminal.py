@@ -8,7 +8,17 @@ import sys
 
 import pytest
 
-from replay_ws.report.blocks import Block, Cell, Column, Line, Table, Tone, capped, plural
+from replay_ws.report.blocks import (
+    Block,
+    Cell,
+    Column,
+    Line,
+    Table,
+    Tone,
+    capped,
+    capped_table,
+    plural,
+)
 from replay_ws.report.terminal import draw, progress, wants_colour, width_of
 
 
@@ -69,8 +79,10 @@ def test_a_table_has_whole_titles_where_there_is_room() -> None:
 
 
 def test_a_table_counts_the_rows_that_it_leaves_out() -> None:
-    more = Table(TABLE.columns, TABLE.rows, more=7)
-    assert drawn(more).splitlines()[-1] == "… and 7 more"
+    many = capped_table(TABLE.columns, TABLE.rows * 9, 2)
+    assert len(many.rows) == 2
+    assert drawn(many).splitlines()[-1] == "… and 7 more"
+    assert capped_table(TABLE.columns, TABLE.rows, 2) == TABLE
 
 
 def test_long_lists_are_capped_with_a_count() -> None:
