@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from replay_ws.errors import CassetteError, ConfigError, known
+from replay_ws.errors import CassetteError, ConfigError, ProgramError, known
 from replay_ws.faults.configuration import (
     DEFAULT,
     MockConfiguration,
@@ -22,6 +22,7 @@ from replay_ws.session import Session
 
 if TYPE_CHECKING:
     from replay_ws.cassette.redaction import RedactorChoice
+    from replay_ws.cassette.writer import StreamingWriter
     from replay_ws.compliance import Profile, Report
     from replay_ws.diff import Diff
     from replay_ws.events.model import Plan
@@ -63,7 +64,9 @@ def run(
 
     Mocks made inside follow ``seed`` and ``mode`` (or ``config``) unless they were given their own.
     What the program raises comes out unchanged, with the session as its attribute ``session``.
-    With ``record`` the session streams to that cassette, which is whole also after an exception.
+    With ``record`` the session streams to that cassette, which is whole also after an exception,
+    but only a program that ended well replaces a file: the session of another goes to a new file
+    beside it, ``.failed``, which a note on the exception names. ``recorded`` is where it is.
     ``redactor=None`` records secrets as they are.
 
     Raises ConfigError for an unknown mode or schedule, ProgramError for something that is no
@@ -91,16 +94,36 @@ def run(
     with contextlib.ExitStack() as edges:
         edges.callback(loop.close)
         edges.callback(CURRENT.reset, CURRENT.set(recording))
+        writer = None
         if record is not None:
             from replay_ws.cassette.writer import StreamingWriter
 
-            edges.callback(StreamingWriter(recording.log, record).close)
+            writer = StreamingWriter(recording.log, record)
+            edges.callback(writer.close, failed=True)  # unless it was closed below
         try:
             value = run_program(program, loop=loop)
         except BaseException as error:
-            _attach(recording.finish(error), error)
+            session = recording.finish(error)
+            _attach(session, error)
+            if writer is not None:
+                _end_failed(writer, session, error)
             raise
-        return RunResult(value, recording.finish())
+        session = recording.finish()
+        if writer is not None:
+            writer.close()
+        return RunResult(value, session)
+
+
+def _end_failed(writer: StreamingWriter, session: Session, error: BaseException) -> None:
+    """Keep what a program recorded that failed, and say where; of one that never began, nothing."""
+    if isinstance(error, ProgramError) and not session.events:
+        writer.discard()
+        return
+    place = writer.close(failed=True)
+    with contextlib.suppress(AttributeError):
+        error.recorded = place  # type: ignore[attr-defined]
+        if place is not None and place != writer.path:
+            error.add_note(f"recorded in {place}; {writer.path} stays as it was")
 
 
 def _attach(session: Session, error: BaseException) -> None:

@@ -3,6 +3,7 @@
 The bytes go to ``name.rws.partial``, which is created exclusively and so also claims the name for
 one writer; only a complete file takes the name itself. Whatever stood there before is untouched
 until then. A recording that was cut off leaves its ``.partial``, which ``replay-ws recover`` reads.
+One whose program failed replaces nothing: where a file stands it goes to ``name.rws.failed``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from replay_ws.events.log import Log
 
 PARTIAL = ".partial"
 """What a cassette's name ends with while it is being written."""
+
+FAILED = ".failed"
+"""What the name of a failed run's cassette ends with where a file has the name itself."""
 
 FLUSH_INTERVAL_S = 0.02
 """Host time between two flushes of a recording; with a busy host it stays below 50 ms."""
@@ -54,15 +58,27 @@ class PartialFile:
 
     def __init__(self, path: str | PathLike[str], suffix: str = PARTIAL) -> None:
         self.where = str(path)
-        self._target = Path(path).resolve()  # a link stays one
+        self._target = self._resolve(path)
         self.path = self._target.with_name(self._target.name + suffix)
         try:
-            if self._target.exists() and not self._target.is_file():
-                kind = "a directory" if self._target.is_dir() else "not a regular file"
-                raise self._error(f"this is {kind}", "name a file that ends with .rws")
             self._file = self.path.open("xb", buffering=0)
         except (OSError, ValueError) as error:
             raise self._refusal(error) from error
+
+    def _resolve(self, path: str | PathLike[str]) -> Path:
+        """The file behind ``path``: a link stays one. Refuses what is there and no file."""
+        try:
+            target = Path(os.path.realpath(path))  # Path.resolve() raises at a loop
+            is_link, is_folder = target.is_symlink(), target.is_dir()
+            is_other = target.exists() and not target.is_file()
+        except (OSError, ValueError) as error:  # a name that no file can have
+            what = f"the cassette cannot be written: {getattr(error, 'strerror', None) or error}"
+            raise self._error(what, "check the name, or write elsewhere") from error
+        if is_link or is_folder or is_other:
+            others = "a link that leads to itself" if is_link else "not a regular file"
+            kind = "a directory" if is_folder else others
+            raise self._error(f"this is {kind}", "name a file that ends with .rws")
+        return target
 
     def write(self, data: Buffer) -> None:
         """Append ``data``; a reader of the file sees it at once."""
@@ -75,13 +91,31 @@ class PartialFile:
 
     def commit(self, *, durable: bool = False) -> None:
         """Give the file its name."""
+        self._commit(self._target, durable)
+
+    def commit_aside(self) -> Path:
+        """Give the file its name if that is free, else the first free one with ``.failed``.
+
+        Returns the name; beside the file that a link leads to if the name is a link.
+        """
+        target, number = self._target, 1
+        while target.exists():
+            more = FAILED if number == 1 else f"{FAILED}.{number}"
+            target, number = self._target.with_name(self._target.name + more), number + 1
+        self._commit(target, durable=False)
+        named = Path(self.where)
+        if target == self._target:
+            return named
+        return target if named.is_symlink() else named.with_name(target.name)
+
+    def _commit(self, target: Path, durable: bool) -> None:
         try:
             if durable:
                 os.fsync(self._file.fileno())
             self._file.close()
-            self.path.replace(self._target)
+            self.path.replace(target)
             if durable:
-                _sync_folder(self._target.parent)
+                _sync_folder(target.parent)
         except OSError as error:
             raise self._refusal(error) from error
 
@@ -134,6 +168,7 @@ class StreamingWriter:
     """
 
     def __init__(self, log: Log, path: str | PathLike[str]) -> None:
+        self.path = Path(path)
         self._log = log
         self._file = PartialFile(path)
         self._packer = SpanPacker(self._file.write, self._file.where)
@@ -160,20 +195,36 @@ class StreamingWriter:
         self._packer.rows(self._log)
         self._packer.flush()
 
-    def close(self) -> None:
-        """Finish the cassette and give it its name.
+    def close(self, *, failed: bool = False) -> Path | None:
+        """Finish the cassette, give it its name and return that; None when it was closed before.
+
+        A ``failed`` program replaces no file: where one stands, the name ends with ``.failed``.
 
         Raises CassetteError if a row could not be written; the ``.partial`` stays then.
         """
-        if self._ended.is_set():
-            return
-        self._ended.set()
-        self._thread.join()
+        if not self._end():
+            return None
         try:
             if self._failure is not None:
                 raise self._failure
             self._catch_up()
             self._packer.finish()
+            if failed:
+                return self._file.commit_aside()
             self._file.commit()
+            return self.path
         finally:
             self._file.close()
+
+    def discard(self) -> None:
+        """Leave nothing behind: there is nothing to keep."""
+        if self._end():
+            self._file.discard()
+
+    def _end(self) -> bool:
+        """Stop the thread; False if it was stopped before."""
+        if self._ended.is_set():
+            return False
+        self._ended.set()
+        self._thread.join()
+        return True

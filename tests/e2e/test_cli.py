@@ -378,12 +378,23 @@ def test_a_program_that_fails_never_touches_the_golden_that_it_should_replace(
     assert (place / "golden.rws").read_bytes() == golden
     assert names_in(place) == {"stories.py", "golden.rws", "golden.rws.failed"}
     said("verify", "golden.rws.failed", cwd=place)
+    failed = (place / "golden.rws.failed").read_bytes()
+    done = replay_ws("record", f"stories.py:{program}", "-o", "golden.rws", "--force", cwd=place)
+    assert done.stdout.startswith("recorded golden.rws.failed.2: ")
+    assert (place / "golden.rws.failed").read_bytes() == failed
 
 
 def test_force_replaces_a_cassette_by_the_run_of_a_program_that_ended_well(place: Path) -> None:
     said("record", "stories.py:story", "-o", "golden.rws", "--seed", 8, "--force", cwd=place)
     assert api.load(place / "golden.rws").seed == 8
     assert names_in(place) == {"stories.py", "golden.rws"}
+
+
+def test_force_writes_through_a_link(place: Path) -> None:
+    (place / "link.rws").symlink_to("golden.rws")
+    said("record", "stories.py:story", "-o", "link.rws", "--seed", 8, "--force", cwd=place)
+    assert (place / "link.rws").is_symlink()
+    assert api.load(place / "golden.rws").seed == 8
 
 
 # --- the screen ----------------------------------------------------------------------------

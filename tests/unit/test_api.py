@@ -264,6 +264,41 @@ def test_a_recording_is_whole_also_after_an_exception(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["own.rws"]
 
 
+@pytest.mark.parametrize("how", [ValueError, KeyboardInterrupt, SystemExit])
+def test_only_a_program_that_ended_well_replaces_a_golden(
+    how: type[BaseException], tmp_path: Path
+) -> None:
+    async def program() -> None:
+        await MockWebSocketManager().send_to_thread("t", TOKEN)
+        raise how("half way")
+
+    golden = tmp_path / "golden.rws"
+    rws.run(awkward, seed=3, record=golden)
+    before = golden.read_bytes()
+    for name in ("golden.rws.failed", "golden.rws.failed.2"):
+        with pytest.raises(how) as caught:
+            rws.run(program, record=golden)
+        assert golden.read_bytes() == before
+        assert caught.value.recorded == tmp_path / name  # type: ignore[attr-defined]
+        assert caught.value.__notes__ == [
+            f"recorded in {tmp_path / name}; {golden} stays as it was"
+        ]
+        assert rws.load(tmp_path / name).ledger.delivered == 1
+    rws.run(awkward, seed=4, record=golden)
+    assert rws.load(golden).seed == 4
+
+
+@pytest.mark.parametrize("exists", [False, True])
+@pytest.mark.parametrize("program", [3, lambda: 3])
+def test_what_is_no_program_leaves_no_recording(program: Any, exists: bool, tmp_path: Path) -> None:
+    golden = tmp_path / "golden.rws"
+    if exists:
+        golden.write_bytes(b"golden")
+    with pytest.raises(ProgramError):
+        rws.run(program, record=golden)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"golden"] * exists
+
+
 @pytest.mark.parametrize("make", ["missing", "directory", "text", "empty"])
 def test_what_is_no_cassette_is_refused_with_its_path(make: str, tmp_path: Path) -> None:
     path = tmp_path / "x.rws"

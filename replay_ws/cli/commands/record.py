@@ -55,44 +55,24 @@ def command(
 
     If the program fails, the cassette holds everything up to the error, and the exit code is 2. A
     file that exists is refused; with --force it is replaced, but only by a program that ended well:
-    the session of one that failed goes to FILE.failed beside it.
+    the session of one that failed goes to FILE.failed beside it, or FILE.failed.2 and so on.
     """
     options.refuse_to_replace(output, force=force)
     main = find_program(program)
     asked = {} if mode is None else {"mode": mode}
     config = configuration(**{**asked, **options.fields_of(settings)})
-    place = _Place(output)
     redactor = Redactor(redact_keys, keep_keys)
     try:
-        session = _run(main, place, seed or 0, config, profile, redactor)
+        session = _run(main, output, seed or 0, config, profile, redactor)
     except BaseException as error:
-        _tell_failure(error, program, place, with_traceback=with_traceback, as_json=as_json)
-    place.take()
+        _tell_failure(error, program, with_traceback=with_traceback, as_json=as_json)
     show(Recorded(str(output), session), as_json=as_json)
     return SAME
 
 
-class _Place:
-    """Where a recording goes: its file, or while that exists one beside it."""
-
-    def __init__(self, output: Path) -> None:
-        self.output = output
-        self.replaces = output.is_file()  # a folder or a device is refused when it is opened
-        self.path = output.with_name(output.name + ".failed") if self.replaces else output
-
-    def take(self) -> None:
-        """The program ended well: the recording takes its place."""
-        if self.replaces:
-            self.path.replace(self.output)
-
-    def clear(self) -> None:
-        """The program never began: there is nothing to keep."""
-        self.path.unlink(missing_ok=True)
-
-
 def _run(
     program: Program,
-    place: _Place,
+    output: Path,
     seed: int,
     config: MockConfiguration,
     profile: str,
@@ -104,25 +84,22 @@ def _run(
             seed=seed,
             config=config,
             profile=profile,
-            record=place.path,
+            record=output,
             redactor=redactor,
         )
     return result.session
 
 
 def _tell_failure(
-    error: BaseException, program: str, place: _Place, *, with_traceback: bool, as_json: bool
+    error: BaseException, program: str, *, with_traceback: bool, as_json: bool
 ) -> NoReturn:
     """Raise what the user should read about a program that failed."""
-    session = getattr(error, "session", None)
-    if session is None:  # it never ran
-        raise error
-    if isinstance(error, ProgramError):
-        place.clear()
+    session, recorded = getattr(error, "session", None), getattr(error, "recorded", None)
+    if session is None or recorded is None:  # it never ran
         raise error
     if with_traceback:
         traceback.print_exception(error)
-    show(Recorded(str(place.path), session), as_json=as_json)
+    show(Recorded(str(recorded), session), as_json=as_json)
     if isinstance(error, ReplayWsError | KeyboardInterrupt):
         raise error
     raise ProgramError(

@@ -105,9 +105,25 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert len(read(tmp_path / "real" / "a.rws")) == 20
 
 
+def test_a_failed_recording_behind_a_link_stands_beside_what_the_link_leads_to(
+    tmp_path: Path,
+) -> None:
+    golden, link = tmp_path / "goldens" / "a.rws", tmp_path / "link.rws"
+    golden.parent.mkdir()
+    link.symlink_to(golden)
+    assert StreamingWriter(conversation(20), link).close(failed=True) == link
+    assert StreamingWriter(conversation(30), link).close(failed=True) == Path(f"{golden}.failed")
+    assert [len(read(path)) for path in (link, golden)] == [20, 20]
+    StreamingWriter(conversation(40), link).close()
+    assert link.is_symlink()
+    assert len(read(golden)) == 40
+    assert sorted(path.name for path in golden.parent.iterdir()) == ["a.rws", "a.rws.failed"]
+
+
 def test_an_output_that_cannot_be_written_says_why_and_how_to_mend_it(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "folder.rws").mkdir()
+    (tmp_path / "loop.rws").symlink_to("loop.rws")
     os.mkfifo(tmp_path / "pipe.rws")  # not /dev/null: root, and so a mistake, could replace that
     log = conversation(7)
     for path, what, mend in [
@@ -116,13 +132,20 @@ def test_an_output_that_cannot_be_written_says_why_and_how_to_mend_it(tmp_path: 
         (tmp_path / "folder.rws", "this is a directory", "name a file"),
         (tmp_path / ("x" * 300), "cannot be written", "write elsewhere"),
         (tmp_path / "pipe.rws", "not a regular file", "name a file"),
+        (tmp_path / "loop.rws", "a link that leads to itself", "name a file"),
+        (tmp_path / "a\0b.rws", "cannot be written: embedded null", "check the name"),
     ]:
         with pytest.raises(CassetteError) as caught:
             save(log, path)
         assert what in caught.value.what
         assert caught.value.where == str(path)
         assert mend in caught.value.mend
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder.rws", "pipe.rws"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "file",
+        "folder.rws",
+        "loop.rws",
+        "pipe.rws",
+    ]
 
 
 def test_a_save_that_fails_leaves_nothing_and_the_golden_as_it_was(tmp_path: Path) -> None:
