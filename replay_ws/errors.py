@@ -3,7 +3,7 @@
 The three facts are attributes, so that a program can use them too; ``str(error)`` puts
 them in that order, one under the other. The classes tell apart who has to act: the user
 (``ConfigError``), the owner of a file (``CassetteError``, ``SourceError``), the author of the
-program under test (``DeadlockError``, ``EscapeError``, ``GoldenMismatch``).
+program under test (``ProgramError``, ``DeadlockError``, ``EscapeError``, ``GoldenMismatch``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ReplayWsError(Exception):
 
 
 class ConfigError(ReplayWsError, ValueError):
-    """An option, field, mode or name that replay_ws does not accept."""
+    """An option, field, mode or name that replay_ws does not accept, or a missing tool."""
 
 
 class CassetteError(ReplayWsError):
@@ -38,7 +38,10 @@ class SourceError(ReplayWsError):
 
 
 class ProgramError(ReplayWsError):
-    """A program that cannot be found or is not a callable that returns an awaitable."""
+    """A program that cannot be found, is not a callable that returns an awaitable, or does not end.
+
+    Also a mock that is used after the run that it belongs to.
+    """
 
 
 class DeadlockError(ReplayWsError):

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from replay_ws.cassette.redaction import Redactor
 from replay_ws.channel import Network
-from replay_ws.errors import ConfigError, ReplayWsError
+from replay_ws.errors import ConfigError, ProgramError
 from replay_ws.events.log import Header, Log, Op
 from replay_ws.faults.configuration import DEFAULT, MockConfiguration
 from replay_ws.faults.toxics import Dice
@@ -120,10 +120,11 @@ class Recording:
             return self.network.add_channel(name, config, dice, self.clock.now_ns())
 
     def require_open(self) -> None:
-        """Raises ReplayWsError when the session is over: a session does not change any more."""
+        """Raises ProgramError when the session is over: a session does not change any more."""
         if self.ended is not None:
-            raise ReplayWsError(
+            raise ProgramError(
                 "a mock was used after the run that it belongs to",
+                where=f"run with seed {self.log.header.seed}",
                 mend="make a mock of its own for what comes after the run",
             )
 

@@ -34,7 +34,7 @@ from typing import Any, TypeVar, TypeVarTuple
 from weakref import WeakKeyDictionary
 
 from replay_ws import clock
-from replay_ws.errors import DeadlockError, ReplayWsError
+from replay_ws.errors import DeadlockError, ProgramError
 from replay_ws.sim.deadlock import waiting_lines
 from replay_ws.sim.escapes import without_escapes
 from replay_ws.sim.handles import Ready, Timer
@@ -273,9 +273,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         )
 
     def _refuse_to_stay(self) -> None:
-        raise ReplayWsError(
-            f"the program took {self.turns_per_instant_max} turns at "
-            f"{clock.time_text(self._now_ns)}, and time did not pass",
+        raise ProgramError(
+            f"the program took {self.turns_per_instant_max} turns, and time did not pass",
+            where=f"at {clock.time_text(self._now_ns)}",
             mend="let the loop that spins wait for an event, or sleep longer than 0",
         )
 

@@ -147,8 +147,9 @@ def _refuse_stubborn(tasks: list[asyncio.Task[Any]]) -> None:
     lines = "\n  ".join(waiting_lines(tasks))
     for task in tasks:
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # the error says it
-    raise ReplayWsError(
-        f"cancelled {_CANCEL_ROUNDS} times at the end of the run, and still pending:\n  {lines}",
+    raise ProgramError(
+        f"cancelled {_CANCEL_ROUNDS} times, and still pending:\n  {lines}",
+        where="end of the run",
         mend="let CancelledError pass, or end the task when it comes",
     )
 

@@ -9,7 +9,7 @@ import pytest
 
 from replay_ws import run
 from replay_ws.cassette.redaction import Redactor
-from replay_ws.errors import ConfigError, ReplayWsError
+from replay_ws.errors import ConfigError, ProgramError
 from replay_ws.events.log import Header
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.recording import LoopClock, OwnClock, Recording
@@ -119,7 +119,7 @@ def test_a_session_that_ended_does_not_change() -> None:
     assert session.snapshot() is whole
     session.mark("late")
     assert len(whole.log) == rows
-    with pytest.raises(ReplayWsError, match="after the run"):
+    with pytest.raises(ProgramError, match="after the run"):
         session.require_open()
 
 

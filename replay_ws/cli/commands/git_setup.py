@@ -12,7 +12,7 @@ import click
 
 from replay_ws.cli import options
 from replay_ws.cli.console import SAME, show
-from replay_ws.errors import ReplayWsError
+from replay_ws.errors import ConfigError
 from replay_ws.report.summaries import Done
 
 ATTRIBUTES = "*.rws binary diff=replay_ws merge=binary"
@@ -66,10 +66,10 @@ def _git(*arguments: str) -> str:
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, text=True)
     except FileNotFoundError as error:
-        raise ReplayWsError("git is not installed", where="git", mend="install git") from error
+        raise ConfigError("git is not installed", where="git", mend="install git") from error
     if done.returncode != 0:
         said = done.stderr.strip().splitlines() or ["it failed without a word"]
-        raise ReplayWsError(
+        raise ConfigError(
             said[0].removeprefix("fatal: "),
             where=f"git {arguments[0]}",
             mend="run this inside the repository that holds the cassettes",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from replay_ws.api import load, replay
 from replay_ws.cli.demo.settings import SETTINGS
-from replay_ws.errors import ReplayWsError
+from replay_ws.errors import ConfigError
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.faults.modes import MockBehaviorMode
 from replay_ws.session import Session
@@ -47,7 +47,7 @@ def finish(process: subprocess.Popen[str]) -> Digests:
     """Wait for the digests."""
     said, _ = process.communicate()
     if process.returncode != 0:
-        raise ReplayWsError(
+        raise ConfigError(
             f"it ended with exit code {process.returncode}",
             where="the fresh process of the demo",
             mend="read what it said above",

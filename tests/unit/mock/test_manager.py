@@ -21,7 +21,7 @@ from replay_ws import (
     MockConfiguration,
     MockWebSocketManager,
     MockWebSocketState,
-    ReplayWsError,
+    ProgramError,
     replay,
     run,
 )
@@ -596,7 +596,7 @@ def test_a_mock_that_outlives_its_run_answers_from_its_session() -> None:
         mock.enable_partition,
         lambda: mock.drop("t"),
     ):
-        with pytest.raises(ReplayWsError, match="after the run"):
+        with pytest.raises(ProgramError, match="after the run"):
             late()
     assert list(out.session.log.rows()) == rows
 
