@@ -189,6 +189,7 @@ class Demo:
         )
         yield Line()
         yield Table(COLUMNS, tuple(row.cells() for row in self.rows))
+        yield Line(self._late_text(), Tone.QUIET)
         yield Line()
         where = f"({TELLING} unless another mode is named)"
         yield Line(f"first divergence per session {where}", Tone.HEAD)
@@ -196,6 +197,12 @@ class Demo:
         yield Line()
         yield from self._verdict()
         yield Line(f"next: {self._next()}")
+
+    def _late_text(self) -> str:
+        """What late means, and why messages are late that no fault has struck."""
+        own = " ".join(f"{name}={value}" for name, value in self.settings[Mode.NORMAL].items())
+        here = f"; {Mode.NORMAL} runs with {own} here" if own else ""
+        return f"late: later than in the golden{here}"
 
     def _divergences(self) -> Iterator[Line]:
         names = [cassette.removesuffix(".rws") for cassette in self.cassettes]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from replay_ws.cli.demo import fresh, job
-from replay_ws.cli.demo.settings import SEED
+from replay_ws.cli.demo.settings import SEED, SETTINGS
 from replay_ws.faults.modes import MockBehaviorMode
 from tests.e2e import demo_changes
 from tests.e2e.commands import ROOT, replay_ws, said
@@ -27,6 +27,11 @@ def test_every_mode_has_a_row_under_its_full_name(lines: list[str]) -> None:
         (row,) = [line for line in lines if line.startswith(f"{mode} ")]
         assert row.rstrip().endswith("yes")
         assert len(row.split()) == 11
+
+
+def test_the_table_says_why_messages_are_late_in_normal(lines: list[str]) -> None:
+    ((name, value),) = SETTINGS[MockBehaviorMode.NORMAL].items()
+    assert f"late: later than in the golden; normal runs with {name}={value} here" in lines
 
 
 def test_every_golden_has_a_line_with_its_first_divergence(lines: list[str]) -> None:
