@@ -6,16 +6,27 @@ everything else to stderr.
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from io import TextIOWrapper
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 import click
 
-from replay_ws.cli.console import SAME, TROUBLE, complain, did_you_mean, release_stdout
+from replay_ws.cli.console import (
+    SAME,
+    TROUBLE,
+    ProgramFailed,
+    complain,
+    did_you_mean,
+    print_error,
+    release_stdout,
+    show,
+)
 from replay_ws.errors import ReplayWsError
 
 INTERRUPTED = 130  # what shells report for SIGINT
@@ -90,21 +101,36 @@ def replay_ws() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its code."""
+    _have_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # what the terminal cannot show is spelt out
             stream.reconfigure(errors="backslashreplace")
     sys.exit(_run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
+def _have_streams() -> None:
+    """Talk to nowhere if stderr is closed; without a stdout there is no place for a result."""
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  # open as long as we are
+    if sys.stdout is None:
+        complain("stdout is closed\n  mend: leave it open, or say > /dev/null")
+        sys.exit(TROUBLE)
+
+
 def _run(arguments: list[str]) -> int:
+    as_json = "--json" in arguments
     try:
         return _invoke(arguments)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
     except click.UsageError as error:
-        _complain_about_usage(error)
+        _tell(_usage_error(error), as_json=as_json)
+    except ProgramFailed as failure:
+        if not as_json:
+            show(failure.view, as_json=False)
+        _tell(failure.error, as_json=as_json, **failure.view.to_dict())
     except ReplayWsError as error:
-        complain(str(error))
+        _tell(error, as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
         complain("interrupted")
         return INTERRUPTED
@@ -113,12 +139,21 @@ def _run(arguments: list[str]) -> int:
         return PIPE_CLOSED
     except OSError as error:
         release_stdout()
-        where, what = error.filename or "the host", error.strerror or error
-        complain(f"{where}: {what}\n  mend: check the path, its rights and the space that is left")
+        where, what = error.filename or "the host", error.strerror or str(error)
+        mend = "check the path, its rights and the space that is left"
+        _tell(ReplayWsError(what, where=where, mend=mend), as_json=as_json)
     except Exception:
         traceback.print_exc()
-        complain("this is a fault of replay_ws itself, not yours\n  mend: report the lines above")
+        what, mend = "this is a fault of replay_ws itself, not yours", "report the lines above"
+        _tell(ReplayWsError(what, mend=mend), as_json=as_json)
     return TROUBLE
+
+
+def _tell(error: ReplayWsError, *, as_json: bool, **result: Any) -> None:
+    """Say an error in words on stderr, and with --json on stdout too."""
+    if as_json:
+        print_error(error.what, error.where, error.mend, **result)
+    complain(str(error))
 
 
 def _invoke(arguments: list[str]) -> int:
@@ -132,7 +167,7 @@ def _invoke(arguments: list[str]) -> int:
     return code if isinstance(code, int) else SAME
 
 
-def _complain_about_usage(error: click.UsageError) -> None:
+def _usage_error(error: click.UsageError) -> ReplayWsError:
     path = error.ctx.command_path if error.ctx else "replay-ws"
     what = error.format_message().rstrip(".")
-    complain(f"{path}: {what[:1].lower()}{what[1:]}\n  mend: {path} --help")
+    return ReplayWsError(f"{what[:1].lower()}{what[1:]}", where=path, mend=f"{path} --help")

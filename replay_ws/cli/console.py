@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
+from replay_ws.errors import ReplayWsError
 from replay_ws.report.blocks import Tone, View
 from replay_ws.report.terminal import draw, paint, progress, wants_colour
 
@@ -38,6 +39,24 @@ def say(text: str) -> None:
 def complain(text: str) -> None:
     """Say what went wrong."""
     say(paint("error:", Tone.BAD, colour=wants_colour(sys.stderr)) + f" {text}")
+
+
+class ProgramFailed(Exception):
+    """A program failed with ``error`` and left ``view``; both are to be told, as one document."""
+
+    def __init__(self, error: ReplayWsError, view: View) -> None:
+        super().__init__(error, view)
+        self.error = error
+        self.view = view
+
+
+def print_error(what: str, where: str, mend: str, **result: Any) -> None:
+    """An error as one JSON document on stdout, beside what there is of a ``result``."""
+    try:
+        print(to_json({**result, "error": {"what": what, "where": where, "mend": mend}}, indent=2))
+        sys.stdout.flush()
+    except OSError:  # stderr says it too
+        release_stdout()
 
 
 def working(label: str, total: int) -> AbstractContextManager[Callable[[], None]]:

@@ -338,6 +338,51 @@ def test_a_mistake_is_named_with_a_way_out_and_leaves_nothing_behind(
     assert (place / "pipe.rws").is_fifo()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "where", "mend"),
+    [
+        (("cat", "nothing.rws"), "nothing.rws", ""),
+        (("diff", "golden.rws"), "replay-ws diff", "replay-ws diff --help"),
+        ((*RECORD, "-o", "golden.rws"), "golden.rws", "--force"),
+    ],
+)
+def test_an_error_is_json_too_where_json_was_asked_for(
+    place: Path, arguments: tuple[str, ...], where: str, mend: str
+) -> None:
+    done = replay_ws(*arguments, "--json", cwd=place)
+    assert done.returncode == 2
+    error = json.loads(done.stdout)["error"]
+    assert error["where"] == where
+    assert mend in error["mend"]
+    assert done.stderr == f"error: {where}: {error['what']}\n  mend: {error['mend']}\n"
+
+
+def test_the_json_of_a_program_that_failed_is_one_document(place: Path) -> None:
+    found = data("record", "stories.py:fails", "-o", "out.rws", cwd=place, code=2)
+    assert found["cassette"] == "out.rws"
+    assert found["error"]["what"].startswith("the program raised ValueError: no colour")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell's redirection")
+@pytest.mark.parametrize(
+    "arguments",
+    ["--help", "--version", "cat golden.rws", "info golden.rws", "diff golden.rws golden.rws",
+     "cat golden.rws --json", "cat nothing.rws"],
+)  # fmt: skip
+@pytest.mark.parametrize("closed", ["stdout", "stderr", "both"])
+def test_a_closed_stream_is_no_fault_of_ours(place: Path, arguments: str, closed: str) -> None:
+    shut = {"stdout": ">&-", "stderr": "2>&-", "both": ">&- 2>&-"}[closed]
+    done = subprocess.run(
+        f"'{sys.executable}' -m replay_ws {arguments} {shut}",
+        shell=True, cwd=place, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    fails = closed != "stderr" or "nothing" in arguments
+    assert done.returncode == (2 if fails else 0)
+    complaint = "error: stdout is closed\n  mend: leave it open, or say > /dev/null\n"
+    assert done.stderr == (complaint if closed == "stdout" else "")
+
+
 # --- programs that fail --------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ import click
 from replay_ws.api import run
 from replay_ws.cassette.redaction import Redactor
 from replay_ws.cli import options
-from replay_ws.cli.console import SAME, show
+from replay_ws.cli.console import SAME, ProgramFailed, show
 from replay_ws.cli.programs import Program, find_program
 from replay_ws.errors import ProgramError, ReplayWsError
 from replay_ws.faults.configuration import MockConfiguration, configuration
@@ -99,11 +99,15 @@ def _tell_failure(
         raise error
     if with_traceback:
         traceback.print_exception(error)
-    show(Recorded(str(recorded), session), as_json=as_json)
-    if isinstance(error, ReplayWsError | KeyboardInterrupt):
+    view = Recorded(str(recorded), session)
+    if isinstance(error, KeyboardInterrupt):
+        show(view, as_json=as_json)
         raise error
-    raise ProgramError(
+    if isinstance(error, ReplayWsError):
+        raise ProgramFailed(error, view) from error
+    failure = ProgramError(
         f"the program raised {session.end['error']}: {session.end['message']}",
         where=program,
         mend="correct the program" if with_traceback else "correct it; --traceback shows where",
-    ) from error
+    )
+    raise ProgramFailed(failure, view) from error
