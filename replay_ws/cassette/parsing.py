@@ -94,6 +94,10 @@ def parse_version(head: bytes, where: str) -> tuple[int, int]:
     return major, minor
 
 
+# The magic with its newlines changed, or its first byte read in another encoding.
+_CONVERTED = re.compile(rb"(\xef\xbb\xbf)?.{0,3}\x01replay_ws", re.DOTALL)
+
+
 def _refuse_magic(head: bytes, where: str) -> NoReturn:
     if not head:
         what, mend = "the file is empty", "record the session again"
@@ -101,7 +105,7 @@ def _refuse_magic(head: bytes, where: str) -> NoReturn:
         what, mend = "this is a git-lfs pointer, not the cassette itself", "git lfs pull"
     elif MAGIC.startswith(head):
         raise DamagedError("the file is cut off inside its first bytes", where=where)
-    elif b"replay_ws" in head[:32]:
+    elif _CONVERTED.match(head):
         what = "something converted the file as if it were text (newlines or encoding)"
         mend = "put `*.rws binary` into .gitattributes (replay-ws git-setup) and check it out again"
     else:

@@ -67,10 +67,12 @@ def test_a_forged_file_is_as_good_as_a_written_one() -> None:
 UNKIND = {
     "empty": (b"", "is empty", "record"),
     "text": (b'{"type": "hello"}\n', "not a cassette", "import"),
+    "text about us": (b"# replay_ws, said early\n" * 9, "not a cassette", "import"),
     "git-lfs": (b"version https://git-lfs.github.com/spec/v1\noid", "git-lfs pointer", "lfs pull"),
     "crlf": (encode(Log()).replace(b"\r\n", b"\n"), "converted", ".gitattributes"),
     "lf": (encode(Log()).replace(b"\n", b"\r\n"), "converted", ".gitattributes"),
     "utf-8": (encode(Log()).decode("latin-1").encode(), "converted", ".gitattributes"),
+    "replaced": (encode(Log()).decode(errors="replace").encode(), "converted", ".gitattributes"),
     "cut magic": (MAGIC[:9], "cut off", "recover"),
     "cut version": (MAGIC + b"\x01", "cut off", "recover"),
     "newer": (MAGIC + b"\x02\x00" + encode(Log())[18:], "2.0 is newer than", "pip install"),
