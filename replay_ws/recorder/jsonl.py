@@ -56,6 +56,8 @@ _TAP_OPS = {
     "close": Op.CLOSE,
 }
 _OWN_OPS = {op.name.lower(): op for op in MESSAGES}
+_OWN_TIMES = {"sent_ns", "time_ns", "delivered_ns"}
+_OWN_PLACES = {"connection", "direction", "op"}
 _GAP_MS_MAX = 86_400_000
 
 _ParseLine = Callable[[Any, str], Moment]
@@ -133,9 +135,26 @@ def _begin(first: Any, connection: str, gap_ns: int) -> tuple[Transcript, _Parse
     if keys >= {"connection", "direction", "op", "sent_ns"}:
         return Transcript(link="message", start_ns=0), lambda value, _: _own_moment(value)
     times = count(0, gap_ns)
-    return Transcript(link="message"), lambda _, line: Moment(
-        next(times), connection, Direction.DOWNSTREAM, Op.TEXT, line
+    return Transcript(link="message"), lambda value, line: _event_moment(
+        value, line, next(times), connection
     )
+
+
+def _event_moment(value: Any, line: str, time_ns: int, connection: str) -> Moment:
+    keys = value.keys() if isinstance(value, dict) else set()
+    if keys & _OWN_TIMES and keys & _OWN_PLACES:
+        missing = [
+            name for name in ("connection", "direction", "op", "sent_ns") if name not in keys
+        ]
+        raise _LineError(
+            f"the line is nearly one of an export: {_lacks(missing)}",
+            "write all lines as replay-ws export does, or the events alone",
+        )
+    return Moment(time_ns, connection, Direction.DOWNSTREAM, Op.TEXT, line)
+
+
+def _lacks(names: list[str]) -> str:
+    return f"it has no {' and no '.join(map(repr, names))}" if names else "the first one is not"
 
 
 def _tap_moment(value: Any, connection: str) -> Moment:

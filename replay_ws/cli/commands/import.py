@@ -27,7 +27,8 @@ from replay_ws.report.summaries import Recorded
 @click.option(
     "--gap-ms",
     type=click.FloatRange(min=0),
-    help="Time between events that have none of their own (JSON lines).",
+    metavar="X",
+    help="Virtual time between plain events, which have none of their own. [default: 0]",
 )
 @options.redact_keys
 @options.keep_keys
@@ -46,8 +47,17 @@ def command(
 ) -> int:
     """Make a cassette from a recording of another tool.
 
-    FILE is a HAR file as browsers and Playwright save it, or JSON lines: one event per line, the
-    lines of a wire tap, or what `replay-ws export` prints. Secrets are redacted on the way in.
+    FILE is a HAR file as browsers and Playwright save it, or JSON lines. The first line says which:
+
+    \b
+    {"type": ...}          plain events: all to the client, on one connection
+                           "stream", --gap-ms apart
+    {"t", "d", "op", "x"}  a wire tap: nanoseconds; < to the client, > from
+                           it; t text or b binary; the frame
+    {"connection", "direction", "op", "sent_ns", ...}
+                           what `replay-ws export` prints
+
+    Secrets are redacted on the way in.
     """
     options.refuse_to_replace(output, force=force)
     more = {} if gap_ms is None else {"gap_ms": gap_ms}

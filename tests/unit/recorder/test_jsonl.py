@@ -275,3 +275,18 @@ def test_an_error_holds_nothing_of_the_text(text: str) -> None:
 def test_an_impossible_gap_is_refused(gap_ms: float) -> None:
     with pytest.raises(ConfigError, match="gap"):
         import_jsonl("{}", gap_ms=gap_ms)
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ({"connection": "c", "direction": "sideways", "time_ns": 1}, "no 'op' and no 'sent_ns'"),
+        ({"direction": "<", "op": "text", "sent_ns": -1, "text": ""}, "no 'connection'"),
+        ({"connection": "c", "direction": "<", "op": "text", "sent_ns": 0}, "the first one is not"),
+    ],
+)
+def test_a_line_that_is_nearly_an_export_is_no_payload(line: dict[str, Any], what: str) -> None:
+    with pytest.raises(SourceError, match=what) as caught:
+        import_jsonl('{"type":"a"}\n' + json.dumps(line), where="x.jsonl")
+    assert caught.value.where == "x.jsonl:2"
+    assert "replay-ws export" in caught.value.mend
