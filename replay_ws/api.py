@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from replay_ws.cassette.writer import StreamingWriter
     from replay_ws.compliance import Profile, Report
     from replay_ws.diff import Diff
+    from replay_ws.events.log import Log
     from replay_ws.events.model import Plan
     from replay_ws.faults.modes import MockBehaviorMode
 
@@ -94,17 +95,14 @@ def run(
     with contextlib.ExitStack() as edges:
         edges.callback(loop.close)
         edges.callback(CURRENT.reset, CURRENT.set(recording))
-        writer = None
-        if record is not None:
-            from replay_ws.cassette.writer import StreamingWriter
-
-            writer = StreamingWriter(recording.log, record)
+        writer = _writer(recording.log, record)
+        if writer is not None:
             edges.callback(writer.close, failed=True)  # unless it was closed below
         try:
             value = run_program(program, loop=loop)
         except BaseException as error:
             session = recording.finish(error)
-            _attach(session, error)
+            _attach(error, session=session)
             if writer is not None:
                 _end_failed(writer, session, error)
             raise
@@ -114,21 +112,29 @@ def run(
         return RunResult(value, session)
 
 
+def _writer(log: Log, path: str | os.PathLike[str] | None) -> StreamingWriter | None:
+    if path is None:
+        return None
+    from replay_ws.cassette.writer import StreamingWriter
+
+    return StreamingWriter(log, path)
+
+
 def _end_failed(writer: StreamingWriter, session: Session, error: BaseException) -> None:
     """Keep what a program recorded that failed, and say where; of one that never began, nothing."""
     if isinstance(error, ProgramError) and not session.events:
         writer.discard()
         return
     place = writer.close(failed=True)
-    with contextlib.suppress(AttributeError):
-        error.recorded = place  # type: ignore[attr-defined]
-        if place is not None and place != writer.path:
-            error.add_note(f"recorded in {place}; {writer.path} stays as it was")
+    _attach(error, recorded=place)
+    if place is not None and place != writer.path:
+        error.add_note(f"recorded in {place}; {writer.path} stays as it was")
 
 
-def _attach(session: Session, error: BaseException) -> None:
+def _attach(error: BaseException, **facts: object) -> None:
     with contextlib.suppress(AttributeError):  # a frozen exception
-        error.session = session  # type: ignore[attr-defined]
+        for name, fact in facts.items():
+            setattr(error, name, fact)
 
 
 def save(source: Source, path: str | os.PathLike[str]) -> None:
