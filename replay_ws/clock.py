@@ -10,6 +10,9 @@ from __future__ import annotations
 EPOCH_UNIX_NS = 1_767_225_600_000_000_000
 """Unix time at virtual time 0 (2026-01-01T00:00:00Z); every session header records it."""
 
+TIME_NS_MAX = (1 << 62) - 1
+"""Virtual time ends here, after 146 years, so that a time and a delay together fit 64 bits."""
+
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 

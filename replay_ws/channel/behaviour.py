@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from replay_ws.clock import NS_PER_S, ms
+from replay_ws.clock import NS_PER_S, TIME_NS_MAX, ms
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.faults.toxics import Chance
 
-FOREVER = (1 << 62) - 1
-"""Later than any time, more than any size."""
+FOREVER = TIME_NS_MAX
+"""No time is later, no size is more."""
 
 
 @dataclass(frozen=True, slots=True)

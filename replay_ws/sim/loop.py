@@ -247,10 +247,18 @@ class VirtualLoop(asyncio.BaseEventLoop):
             if self._external:
                 self._wait_for_threads()
             elif self._timers:
-                self._now_ns = self._timers[0][0]
+                self._pass_to(self._timers[0][0])
                 self._release_due_timers()
             else:
                 self._report_deadlock()
+
+    def _pass_to(self, time_ns: int) -> None:
+        if time_ns > clock.TIME_NS_MAX:  # not when it is set: a timeout may be as good as none
+            raise ProgramError(
+                f"virtual time ends at {clock.time_text(clock.TIME_NS_MAX)}, some 146 years",
+                mend="wait for less, or for ever (float('inf'))",
+            )
+        self._now_ns = time_ns
 
     def _release_due_timers(self) -> None:
         """Move timers that are due to the queue, and drop cancelled ones off the heap's top."""

@@ -210,6 +210,20 @@ def test_a_run_inside_a_run_is_refused_and_leaves_the_outer_one_whole() -> None:
     assert rws.run(program).value == 1
 
 
+def test_a_run_that_reaches_the_end_of_time_is_told_and_recorded(tmp_path: Path) -> None:
+    async def program() -> None:
+        mock = MockWebSocketManager()
+        for _ in range(5):
+            await mock.send("t", TOKEN)
+            await asyncio.sleep(100 * 365 * 86_400)
+
+    with pytest.raises(rws.ReplayWsError, match="virtual time ends at") as caught:
+        rws.run(program, record=tmp_path / "a.rws")
+    session: rws.Session = caught.value.session  # type: ignore[attr-defined]
+    assert session.end["status"] == "error"
+    assert rws.load(tmp_path / "a.rws").digest == session.digest
+
+
 def test_a_mock_made_after_a_run_has_a_session_of_its_own() -> None:
     with pytest.raises(ConfigError):
         rws.run(awkward, mode="lossy")

@@ -148,11 +148,19 @@ def test_a_timer_in_the_past_fires_now(loop: VirtualLoop) -> None:
 
 def test_a_timer_at_infinity_never_fires_and_can_be_cancelled(loop: VirtualLoop) -> None:
     timers = [loop.call_later(math.inf, pytest.fail), loop.call_at(math.inf, pytest.fail)]
-    loop.run_until_complete(asyncio.sleep(HOUR_NS))
+    loop.run_until_complete(asyncio.sleep(3600))
     assert [timer.when() for timer in timers] == [math.inf, math.inf]
     for timer in timers:
         timer.cancel()
         assert timer.cancelled()
+
+
+def test_time_ends_where_64_bits_might_not_hold_it(loop: VirtualLoop) -> None:
+    last_s = clock.TIME_NS_MAX // clock.NS_PER_S
+    loop.run_until_complete(asyncio.wait_for(asyncio.sleep(last_s), timeout=HOUR_NS))
+    assert loop.time_ns() == last_s * clock.NS_PER_S
+    with pytest.raises(ProgramError, match=r"virtual time ends at 4611686018\.4"):
+        loop.run_until_complete(asyncio.sleep(1))
 
 
 def test_no_time_is_no_deadline(loop: VirtualLoop) -> None:
