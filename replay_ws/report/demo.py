@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import Any
 
 from replay_ws.events.model import Ledger
 from replay_ws.faults.modes import MockBehaviorMode as Mode
-from replay_ws.report.blocks import Block, Cell, Column, Line, Table, Tone, capped, command, plural
+from replay_ws.report.blocks import Block, Cell, Column, Line, Table, Tone, capped, plural
 from replay_ws.report.ledger import ledger_dict
 
 TELLING = Mode.PACKET_LOSS
@@ -148,12 +149,16 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demonstration found. ``folder`` is where the goldens are, empty without any."""
+    """What the demonstration found. ``folder`` is where the goldens are, empty without any.
+
+    ``invocation`` holds the words that call ``replay-ws`` where the reader is.
+    """
 
     seed: int
     settings: Mapping[Mode, Mapping[str, Any]]
     folder: str
     replays: Sequence[ModeReplay]
+    invocation: Sequence[str] = ("replay-ws",)
 
     @property
     def identical(self) -> bool:
@@ -224,10 +229,11 @@ class Demo:
     def _next(self) -> str:
         """The command that shows one of these replays from near."""
         goldens = self.cassettes[1:] if self.folder else []
-        words = ["--mode", "packet_loss", "--seed", str(self.seed), "-o", "changed.rws"]
         if not goldens:
-            return "replay-ws record PROGRAM -o session.rws"
-        return command("replay", f"{self.folder}/{goldens[0]}", *words)
+            return shlex.join([*self.invocation, "record", "PROGRAM", "-o", "session.rws"])
+        words = ["--mode", "packet_loss", "--seed", str(self.seed), "-o", "changed.rws"]
+        golden = f"{self.folder}/{goldens[0]}"
+        return shlex.join([*self.invocation, "replay", golden, *words])
 
     def to_dict(self) -> dict[str, Any]:
         return {

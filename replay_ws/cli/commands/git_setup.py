@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import click
 
 from replay_ws.cli import options
 from replay_ws.cli.console import SAME, show
+from replay_ws.cli.invocation import invocation
 from replay_ws.errors import ConfigError
 from replay_ws.report.summaries import Done
 
@@ -41,11 +40,9 @@ def command(as_json: bool) -> int:
 
 
 def _settings() -> dict[str, str]:
-    """What git calls; this Python by its path where ``replay-ws`` is not on the user's."""
-    on_path = shutil.which("replay-ws")
-    command = "replay-ws" if on_path else f"{shlex.quote(sys.executable)} -m replay_ws"
+    """What git calls, from any folder."""
     return {
-        "diff.replay_ws.textconv": f"{command} cat --textconv",
+        "diff.replay_ws.textconv": shlex.join([*invocation(), "cat", "--textconv"]),
         "diff.replay_ws.cachetextconv": "true",
     }
 

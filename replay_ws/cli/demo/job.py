@@ -11,6 +11,7 @@ from replay_ws.api import check, compare, load, run
 from replay_ws.cli.demo import fresh
 from replay_ws.cli.demo.program import three_agents
 from replay_ws.cli.demo.settings import SETTINGS
+from replay_ws.cli.invocation import invocation
 from replay_ws.compliance import profile_names
 from replay_ws.errors import ConfigError
 from replay_ws.faults.modes import MockBehaviorMode
@@ -67,6 +68,7 @@ def demonstrate(
             for path, replays in ours.items()
             for replay in replays
         ],
+        invocation(Path.cwd()),
     )
 
 
