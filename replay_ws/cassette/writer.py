@@ -63,7 +63,7 @@ class PartialFile:
         try:
             self._file = self.path.open("xb", buffering=0)
         except (OSError, ValueError) as error:
-            raise self._refusal(error) from error
+            raise self._refusal(error, began=False) from error
 
     def _resolve(self, path: str | PathLike[str]) -> Path:
         """The file behind ``path``: a link stays one. Refuses what is there and no file."""
@@ -132,14 +132,17 @@ class PartialFile:
     def _error(self, what: str, mend: str) -> CassetteError:
         return CassetteError(what, where=self.where, mend=mend)
 
-    def _refusal(self, error: OSError | ValueError) -> CassetteError:
+    def _refusal(self, error: OSError | ValueError, *, began: bool = True) -> CassetteError:
         if isinstance(error, FileExistsError):
             what = f"{self.path.name} is there: another recording is running, or one was cut off"
             mend = f"wait for it; or replay-ws recover {self.path}, then delete it"
-        elif isinstance(error, FileNotFoundError) and self._target.parent.is_dir():
+        elif began and isinstance(error, FileNotFoundError) and self._target.parent.is_dir():
             what = f"{self.path.name} was taken away while it was written"
             mend = "record the session again"
-        elif isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        elif (
+            isinstance(error, (FileNotFoundError, NotADirectoryError))
+            and not self._target.parent.is_dir()
+        ):
             what = f"there is no folder {self._target.parent}"
             mend = f"mkdir -p {self._target.parent}"
         else:

@@ -92,8 +92,11 @@ def fields_of(settings: Iterable[str]) -> dict[str, Any]:
 
 
 def refuse_to_replace(path: Path, *, force: bool) -> None:
-    """A file that exists is replaced only on demand: it may be a golden."""
-    if path.exists() and not force:
+    """A file that exists is replaced only on demand: it may be a golden.
+
+    What is there and no file is left to the writer, which refuses it in any case.
+    """
+    if path.is_file() and not force:
         raise ReplayWsError(
             "this file exists, and it may be a golden",
             where=str(path),
