@@ -18,6 +18,7 @@ class Reading(NamedTuple):
 
     session: Session
     damage: str = ""
+    mend: str = ""
 
 
 def read_whole(path: Path) -> Reading:
@@ -28,7 +29,7 @@ def read_whole(path: Path) -> Reading:
     try:
         return Reading(load(path))
     except CassetteError as error:
-        return Reading(load(path, partial=True), error.what)
+        return Reading(load(path, partial=True), error.what, error.mend)
 
 
 def condition_of(name: str, found: Salvage, problems: Sequence[str], digest: str = "") -> Condition:

@@ -57,6 +57,8 @@ class Verified:
             if condition.verified or condition.unverified:
                 recover = command("recover", condition.cassette, "-o", "recovered.rws")
                 yield Line(f"next: {recover}")
+            else:
+                yield Line("mend: record the session again; no row is whole")
 
     def to_dict(self) -> dict[str, Any]:
         return {"ok": self.ok, "cassettes": [asdict(condition) for condition in self.conditions]}

@@ -185,6 +185,10 @@ def test_a_damaged_cassette_is_verified_described_and_recovered(place: Path) -> 
     assert lines[-1] == "next: replay-ws recover cut.rws -o recovered.rws"
     for command in ("info", "cat"):
         said(command, "cut.rws", cwd=place, code=1)
+    assert "\n  mend: replay-ws recover cut.rws" in replay_ws("cat", "cut.rws", cwd=place).stderr
+    (place / "head.rws").write_bytes(whole[:60])
+    lines = said("verify", "head.rws", cwd=place, code=1).splitlines()
+    assert lines[-1] == "mend: record the session again; no row is whole"
     done = replay_ws("diff", "golden.rws", "cut.rws", cwd=place)
     assert done.returncode == 2
     assert "replay-ws recover" in done.stderr

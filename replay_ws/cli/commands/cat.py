@@ -35,7 +35,7 @@ def command(
     reading = read_whole(cassette)
     show(Listing(reading.session, delivered, limit), as_json=as_json)
     if reading.damage:
-        say(f"{cassette}: {reading.damage}")
+        say(f"{cassette}: {reading.damage}\n  mend: {reading.mend}")
         return DIFFERENT
     return SAME
 
