@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from replay_ws.clock import time_text
@@ -42,7 +43,14 @@ def end_text(session: Session) -> str:
     end = session.end
     if end["status"] != "error":
         return f"ended {end['status']}"
-    return clean(f"ended with {end.get('error', 'an error')}: {end.get('message', '')}")
+    return f"ended with {clean(failure_text(end))}"
+
+
+def failure_text(end: Mapping[str, Any]) -> str:
+    """``ValueError: its message``: what a program raised, on one line; ``…`` for more lines."""
+    first, *more = str(end.get("message", "")).splitlines() or [""]
+    name = str(end.get("error", "an error"))
+    return (f"{name}: {first}" if first else name) + " …" * any(map(str.strip, more))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +63,16 @@ class Recorded:
 
     def blocks(self) -> Iterator[Block]:
         session = self.session
-        tone = Tone.BAD if session.end["status"] == "error" else Tone.GOOD
+        failed = session.end["status"] == "error"
         count = plural(len(session.connections), "connection")
-        yield Line(f"{self.verb} {self.name}: {count}, {end_text(session)}", tone)
+        yield Line(
+            f"{self.verb} {self.name}: {count}, {end_text(session)}",
+            Tone.BAD if failed else Tone.GOOD,
+        )
         yield Line(f"  {ledger_text(session.ledger)}; {time_text(session.end_ns)} of virtual time")
         yield Line(f"  digest {session.digest}")
-        following = command("replay", self.name, "--mode", "packet_loss", "--seed", "1")
-        yield Line(f"next: {following}")
+        more = ("replay", self.name, "--mode", "packet_loss", "--seed", "1")
+        yield Line(f"next: {command('cat', self.name) if failed else command(*more)}")
 
     def to_dict(self) -> dict[str, Any]:
         return {"cassette": self.name, **session_dict(self.session)}
@@ -106,6 +117,8 @@ class Replayed:
         yield Line(f"next: {self._next()}")
 
     def _next(self) -> str:
+        if self.saved and Path(self.saved).resolve() == Path(self.name).resolve():
+            return command("check", self.saved)  # nothing is left to compare it with
         if self.saved:
             return command("diff", self.name, self.saved)
         if self.came_back:

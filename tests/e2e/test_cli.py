@@ -86,6 +86,11 @@ def test_a_replay_without_options_comes_back_bit_for_bit(place: Path) -> None:
     assert (place / "same.rws").read_bytes() == (place / "golden.rws").read_bytes()
 
 
+def test_a_replay_in_place_is_not_compared_with_itself(place: Path) -> None:
+    text = said("replay", "golden.rws", "-o", "./golden.rws", "--force", cwd=place)
+    assert text.splitlines()[-1] == "next: replay-ws check golden.rws"
+
+
 def test_a_replay_says_what_became_of_the_messages_and_where_it_departs(place: Path) -> None:
     lines = said(
         "replay", "golden.rws", "--mode", "packet_loss", "--set", "packet_loss_rate=1",
@@ -402,7 +407,16 @@ def test_a_program_that_fails_leaves_a_complete_cassette_that_says_so(place: Pat
     session = api.load(place / "out.rws")
     assert session.end["status"] == "error"
     assert len(session.events) == 3
+    assert done.stdout.splitlines()[-1] == "next: replay-ws cat out.rws"
     assert names_in(place) == {"stories.py", "golden.rws", "out.rws"}
+
+
+def test_an_error_of_many_lines_is_told_by_its_first(place: Path) -> None:
+    (place / "long.py").write_text(PROGRAM.replace("no colour;", "no colour\\nnor shape"))
+    done = replay_ws("record", "long.py:fails", "-o", "out.rws", cwd=place)
+    assert done.stdout.splitlines()[0].endswith("ended with ValueError: no colour …")
+    assert "the program raised ValueError: no colour …\n  mend: " in done.stderr
+    assert "nor shape" in data("info", "out.rws", cwd=place)["end"]["message"]
 
 
 def test_a_traceback_is_shown_on_demand(place: Path) -> None:
@@ -416,6 +430,8 @@ def test_an_interrupted_recording_is_complete_too(place: Path) -> None:
     done = replay_ws("record", "slow.py:stops_at_nothing", "-o", "out.rws", cwd=place)
     assert done.returncode == 130
     assert done.stderr.endswith("error: interrupted\n")
+    first = "recorded out.rws: 1 connection, ended with KeyboardInterrupt"
+    assert done.stdout.splitlines()[0] == first
     assert api.load(place / "out.rws").end["error"] == "KeyboardInterrupt"
 
 

@@ -18,7 +18,7 @@ from replay_ws.cli.console import SAME, ProgramFailed, show
 from replay_ws.cli.programs import Program, find_program
 from replay_ws.errors import ProgramError, ReplayWsError
 from replay_ws.faults.configuration import MockConfiguration, configuration
-from replay_ws.report.summaries import Recorded
+from replay_ws.report.summaries import Recorded, failure_text
 from replay_ws.session import Session
 
 
@@ -106,7 +106,7 @@ def _tell_failure(
     if isinstance(error, ReplayWsError):
         raise ProgramFailed(error, view) from error
     failure = ProgramError(
-        f"the program raised {session.end['error']}: {session.end['message']}",
+        f"the program raised {failure_text(session.end)}",
         where=program,
         mend="correct the program" if with_traceback else "correct it; --traceback shows where",
     )
