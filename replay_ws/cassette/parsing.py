@@ -12,7 +12,7 @@ import zlib
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from itertools import accumulate
+from itertools import accumulate, compress
 from typing import Any, NamedTuple, NoReturn
 
 import msgpack
@@ -31,7 +31,7 @@ from replay_ws.cassette.format import (
     Footer,
     IndexEntry,
 )
-from replay_ws.cassette.shapes import SHAPES, fits
+from replay_ws.cassette.shapes import SHAPES, fits, misfit
 from replay_ws.errors import CassetteError
 from replay_ws.events.encoding import decode, encode
 from replay_ws.events.log import Channel, Connection, Header, Log, Op
@@ -231,14 +231,14 @@ _BODY_TYPES = [str if op == Op.TEXT else bytes for op in range(256)]
 _KNOWN_OPS = bytes(Op)
 
 
-def columns_of(records: Iterable[Any], minor: int) -> Columns:
+def columns_of(records: Sequence[Any], minor: int) -> Columns:
     """``records``, turned around; raises one of MALFORMED.
 
     A record that is a str or a bytes of six is turned too, but into columns of wrong types.
     """
-    turned: list[Any] = list(zip(*records, strict=True))
-    if not turned:
+    if not records:
         return Columns(b"", (), (), (), (), ())
+    turned: Iterable[Any] = zip(*records, strict=True)
     op_column, lanes, deltas, kinds, indexes, bodies = turned
     ops = bytes(op_column)
     if ops.translate(None, _KNOWN_OPS):
@@ -270,6 +270,8 @@ def append_columns(log: Log, columns: Columns, start_ns: int) -> None:
     """
     times = list(accumulate(columns.deltas, initial=start_ns))
     _require(min(columns.deltas, default=0) >= 0, "time goes back")
+    _check_end(log, columns)
+    _check_shapes(columns)
     names = _definitions(log, columns)
     numbers = (  # arrays refuse what is no integer or out of range
         array("I", columns.lanes),
@@ -289,9 +291,30 @@ def append_columns(log: Log, columns: Columns, start_ns: int) -> None:
     log.bodies.extend(columns.bodies)
 
 
-DEFINING_OPS = (Op.CHANNEL, Op.CONNECTION, Op.KIND)
-"""Ops of the rows that define names."""
-_DEFINING = re.compile(b"[%c%c%c]" % DEFINING_OPS)
+def _check_end(log: Log, columns: Columns) -> None:
+    """A log has one end at most, and nothing comes behind it."""
+    ended = columns.ops.find(Op.END)
+    _require(ended in (-1, len(columns.ops) - 1), "a row behind the end")
+    _require(not columns.ops or not log.ops or log.ops[-1] != Op.END, "a row behind the end")
+
+
+def _check_shapes(columns: Columns) -> None:
+    """What playing and reporting take for granted; ``verify`` looks at every other row too."""
+    for op, chosen in _PLAYED.items():
+        if op in columns.ops:
+            # Decisions may be many, and are often equal.
+            for body in set(compress(columns.bodies, columns.ops.translate(chosen))):
+                problem = misfit(op, body)
+                _require(not problem, problem)
+
+
+_PLAYED = {
+    op: bytes(number == op for number in range(256)) for op in (Op.CONTROL, Op.DECISION, Op.END)
+}
+"""Ops whose bodies are played; for each a table that translates it to 1 and all others to 0."""
+_REFERRING_OPS = (Op.CHANNEL, Op.CONNECTION, Op.KIND, Op.CONTROL)
+"""Ops of the rows that define names, or refer to one inside their body."""
+_REFERRING = re.compile(b"[%c%c%c%c]" % _REFERRING_OPS)
 UNBOUND_OPS = bytes((Op.MARK, Op.CHANNEL, Op.CONNECTION, Op.KIND, Op.CONTROL, Op.END))
 """Ops that need no connection."""
 
@@ -309,8 +332,8 @@ def _definitions(log: Log, columns: Columns) -> _Definitions:
     new = _Definitions({}, [], [])
     start = 0
     # Few spans define anything, and `in` finds that out ten times as fast as a regex.
-    some = any(op in columns.ops for op in DEFINING_OPS)
-    for row in [found.start() for found in _DEFINING.finditer(columns.ops)] if some else ():
+    some = any(op in columns.ops for op in _REFERRING_OPS)
+    for row in [found.start() for found in _REFERRING.finditer(columns.ops)] if some else ():
         _check_references(log, new, columns, start, row)
         _define(log, new, columns, row)
         start = row
@@ -319,10 +342,15 @@ def _definitions(log: Log, columns: Columns) -> _Definitions:
 
 
 def _define(log: Log, new: _Definitions, columns: Columns, row: int) -> None:
+    """Take what a row defines; a control defines nothing, but names a channel."""
     op = Op(columns.ops[row])
     value = decode(columns.bodies[row])  # type: ignore[arg-type]  # columns_of has checked it
     _require(fits(value, SHAPES[op]), f"a wrong body of {op.name}")
     number = columns.indexes[row]
+    channel_count = len(log.channels) + len(new.channels)
+    if op is Op.CONTROL:
+        _require(value["channel"] < channel_count, "an unknown channel")
+        return
     if op is Op.KIND:
         number, expected = columns.kinds[row], len(log.kinds) + len(new.kinds)
         _require(value not in log.kind_numbers and value not in new.kinds, "a kind defined twice")
@@ -330,10 +358,10 @@ def _define(log: Log, new: _Definitions, columns: Columns, row: int) -> None:
     elif op is Op.CONNECTION:
         expected = len(log.connections) + len(new.connections)
         _require(columns.lanes[row] >> 1 == number, "a connection with two numbers")
-        _require(0 <= value[2] < len(log.channels) + len(new.channels), "an unknown channel")
+        _require(0 <= value[2] < channel_count, "an unknown channel")
         new.connections.append(Connection(*value[:3]))
     else:
-        expected = len(log.channels) + len(new.channels)
+        expected = channel_count
         new.channels.append(Channel(*value[:2]))
     _require(number == expected, f"{op.name} {number} where {expected} is next")
 

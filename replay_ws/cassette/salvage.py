@@ -22,7 +22,6 @@ from __future__ import annotations
 import io
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import compress
 from typing import Any, NamedTuple
 
 from replay_ws.cassette.format import (
@@ -232,6 +231,8 @@ class _Salvager:
         """Add rows, and before them what a gap took; raises one of MALFORMED."""
         if start_ns < self._log.end_ns:
             raise ValueError("time goes back")
+        if len(self._log) and self._log.ops[-1] == Op.END and columns.ops:
+            self._log.ops[-1] = Op.MARK  # more follows: it was the end of something else
         if self._lost_bytes:
             self._stand_in(columns, start_ns)
         append_columns(self._log, columns, start_ns)
@@ -275,8 +276,9 @@ def _names_needed(columns: Columns) -> _Needed:
     bound = columns.ops.translate(None, UNBOUND_OPS)
     connections = (max(columns.lanes) >> 1) + 1 if bound else 0
     channels = min(connections, 1)
-    for body in compress(columns.bodies, map(Op.CONNECTION.__eq__, columns.ops)):
-        channels = max(channels, _channel_of(body))
+    for op, body in zip(columns.ops, columns.bodies, strict=True):
+        if op in (Op.CONNECTION, Op.CONTROL):
+            channels = max(channels, _channels_before(Op(op), body))
     if (row := columns.ops.find(Op.KIND)) >= 0:
         kinds = columns.kinds[row]
     if (row := columns.ops.find(Op.CONNECTION)) >= 0:
@@ -286,7 +288,9 @@ def _names_needed(columns: Columns) -> _Needed:
     return _Needed(kinds, connections, channels)
 
 
-def _channel_of(body: str | bytes) -> int:
-    """How many channels a connection with this body takes for granted."""
+def _channels_before(op: Op, body: str | bytes) -> int:
+    """How many channels a connection or control with this body takes for granted."""
     value: Any = decode(body) if isinstance(body, bytes) else None
-    return int(value[2]) + 1 if fits(value, SHAPES[Op.CONNECTION]) else 0
+    if not fits(value, SHAPES[op]):
+        return 0
+    return int(value[2] if op is Op.CONNECTION else value["channel"]) + 1

@@ -7,9 +7,10 @@ from typing import Any
 from replay_ws.events.encoding import EncodingError, decode
 from replay_ws.events.log import STRUCTURED, Op
 
-# A type; a list of them for an array with at least these items; a dict for a map with these keys.
+# A type; a range of integers; a list of shapes for an array with at least these items; a dict for a
+# map with these keys.
 Shape = Any
-SHAPES: dict[Op, Shape] = {
+SHAPES: dict[int, Shape] = {
     Op.OBJECT: object,
     Op.INVALID: object,
     Op.CLOSE: [int, str],
@@ -21,8 +22,8 @@ SHAPES: dict[Op, Shape] = {
     Op.CHANNEL: [str, {}],
     Op.CONNECTION: [str, str, int],
     Op.KIND: str,
-    Op.CONTROL: {"do": str},
-    Op.DECISION: [str, int, int],
+    Op.CONTROL: {"do": str, "channel": range(1 << 32)},
+    Op.DECISION: [str, range(1 << 32), range(1, 1 << 63)],
     Op.END: {"status": str},
 }
 assert SHAPES.keys() == STRUCTURED
@@ -30,13 +31,15 @@ assert SHAPES.keys() == STRUCTURED
 
 def fits(value: Any, shape: Shape) -> bool:
     """Whether decoded plain data has this shape."""
+    if type(shape) is range:
+        return type(value) is int and value in shape
+    if type(shape) is type:
+        return isinstance(value, shape) and not (shape is int and isinstance(value, bool))
     if isinstance(shape, list):
         whole = isinstance(value, list) and len(value) >= len(shape)
         return whole and all(map(fits, value, shape))
-    if isinstance(shape, dict):
-        whole = isinstance(value, dict) and value.keys() >= shape.keys()
-        return whole and all(fits(value[key], shape[key]) for key in shape)
-    return isinstance(value, shape) and not (shape is int and isinstance(value, bool))
+    whole = isinstance(value, dict) and value.keys() >= shape.keys()
+    return whole and all(fits(value[key], shape[key]) for key in shape)
 
 
 def misfit(op: int, body: str | bytes) -> str:
@@ -47,4 +50,4 @@ def misfit(op: int, body: str | bytes) -> str:
         value = decode(body)
     except EncodingError as error:
         return error.what
-    return "" if fits(value, SHAPES[Op(op)]) else f"{value!r:.60} is no {Op(op).name}"
+    return "" if fits(value, SHAPES[op]) else f"{value!r:.60} is no {Op(op).name}"

@@ -18,7 +18,7 @@ def rows_of(log: Log) -> list[tuple[object, ...]]:
     return [names, *log.rows()]
 
 
-def conversation(row_count: int, *, seed: int = 1, size: int = 60) -> Log:
+def conversation(row_count: int, *, seed: int = 1, size: int = 60, ended: bool = True) -> Log:
     """A log of ``row_count`` rows (7 or more): two connections; text, binary and objects."""
     rnd = Random(seed)
     log = Log(Header(seed=seed, profile="agent5", source="test"))
@@ -27,7 +27,7 @@ def conversation(row_count: int, *, seed: int = 1, size: int = 60) -> Log:
     for name in ("thread-1", "thread-2"):
         log.add_connection(Connection(name, "message", channel), time_ns)
     kinds = [log.kind(f"type {number}", time_ns) for number in range(3)]
-    while len(log) < row_count - 1:
+    while len(log) < row_count - ended:
         time_ns += rnd.choice([0, 0, 5_000_000, 12_345_678])
         if len(log) % 50 == 40:  # kinds are defined where they are met first
             kinds.append(log.kind(f"type {len(kinds)}", time_ns))
@@ -46,7 +46,8 @@ def conversation(row_count: int, *, seed: int = 1, size: int = 60) -> Log:
             case _:
                 body = log.encode({"type": "x", "n": rnd.randrange(1000), "text": text})
                 log.append(Op.OBJECT, lane, time_ns, kind, index, body)
-    log.note(Op.END, 0, time_ns, {"status": "ok"})
+    if ended:
+        log.note(Op.END, 0, time_ns, {"status": "ok"})
     return log
 
 

@@ -293,6 +293,60 @@ def test_a_hostile_file_needs_little_memory(tmp_path: Path) -> None:
         subprocess.run([sys.executable, "-c", code, path], check=True, preexec_fn=limit, timeout=60)
 
 
+def row(op: Op, value: object, number: int = 0) -> list[object]:
+    return [op, 0, 0, 0, number, encode_value(value)]
+
+
+WRONG = {
+    "no decision": row(Op.DECISION, 5),
+    "half a decision": row(Op.DECISION, ["loss", 0]),
+    "a decision of nobody": row(Op.DECISION, [None, 0, 1]),
+    "an attempt before the first": row(Op.DECISION, ["loss", -1, 1]),
+    "a strike of nothing": row(Op.DECISION, ["loss", 0, 0]),
+    "a strike backwards": row(Op.DECISION, ["jitter", 0, -5]),
+    "a strike beyond time": row(Op.DECISION, ["jitter", 0, 1 << 63]),
+    "a yes for a number": row(Op.DECISION, ["loss", 0, True]),
+    "no msgpack": [Op.DECISION, 0, 0, 0, 0, b"\xc1"],
+    "no control": row(Op.CONTROL, 5),
+    "a control of no channel": row(Op.CONTROL, {"do": "cut"}),
+    "a control of a name": row(Op.CONTROL, {"do": "cut", "channel": "0"}),
+    "a control of an unknown channel": row(Op.CONTROL, {"do": "cut", "channel": 1}),
+    "a control from behind": row(Op.CONTROL, {"do": "cut", "channel": -1}),
+    "no end": row(Op.END, None),
+    "an end without status": row(Op.END, {}),
+    "an end with a number": row(Op.END, {"status": 5}),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_row_that_cannot_be_played_is_refused(name: str) -> None:
+    data = forge(CHANNEL, CONNECTION, TEXT, WRONG[name])
+    with pytest.raises(DamagedError, match="a record from 0 on is malformed"):
+        read(data)
+    assert Op(int(WRONG[name][0])) not in salvage(data).log.ops  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("behind", [TEXT, row(Op.END, {"status": "ok"})])
+def test_nothing_comes_behind_an_end(behind: list[object]) -> None:
+    with pytest.raises(DamagedError, match="a row behind the end"):
+        read(forge(CHANNEL, CONNECTION, row(Op.END, {"status": "ok"}), behind))
+
+
+def test_a_row_behind_an_end_is_refused_also_in_another_span() -> None:
+    log = conversation(600, size=400)
+    log.ops[511], log.bodies[511] = Op.END, encode_value({"status": "ok"})
+    with open_cassette(encode(log)) as cassette:
+        assert 512 in [entry.rows for entry in cassette.index]
+        with pytest.raises(DamagedError, match="a row behind the end"):
+            cassette.log()
+
+
+def test_a_decision_and_a_control_may_say_more() -> None:
+    decision = row(Op.DECISION, ["loss", 0, 1, "more", 2])
+    control = row(Op.CONTROL, {"do": "cut", "channel": 0, "more": 1})
+    assert len(read(forge(CHANNEL, CONNECTION, decision, control))) == 4
+
+
 # --- versions --------------------------------------------------------------------------------
 
 

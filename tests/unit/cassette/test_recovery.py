@@ -121,7 +121,7 @@ def test_names_that_were_lost_get_placeholders(tmp_path: Path) -> None:
 
 def test_a_cassette_inside_a_frame_is_never_taken_for_the_one_around_it() -> None:
     inner = encode(LONG)
-    log = conversation(100)
+    log = conversation(100, ended=False)
     for row in range(4):
         log.append(Op.BINARY, 0, log.end_ns, 0, row, inner)
     while len(log) < 300:
@@ -182,14 +182,36 @@ def test_verify_finds_nothing_wrong_with_what_was_written(tmp_path: Path) -> Non
 
 
 def test_verify_names_rows_whose_body_is_not_what_their_op_says() -> None:
-    log = conversation(20)
+    log = conversation(20, ended=False)
     log.append(Op.CLOSE, 0, log.end_ns, 0, 0, log.encode("1000"))
-    log.append(Op.END, 0, log.end_ns, 0, 0, b"\xc1")
+    log.append(Op.OBJECT, 0, log.end_ns, 0, 0, b"\xc1")
     report = verify(encode(log))
     assert [problem[:23] for problem in report.problems] == [
         "record 20 is malformed:",
         "record 21 is malformed:",
     ]
+
+
+def test_random_bytes_behind_a_header_are_no_rows_and_no_fault_of_ours() -> None:
+    header = encode(Log())[: record_ends(Log())[0]]
+    for seed in (132, *range(100)):
+        size = 65536 if seed == 132 else 4096
+        found = salvage(header + Random(seed).randbytes(size))
+        assert not found.verified
+
+
+def test_an_end_that_more_rows_follow_is_kept_as_a_remark(tmp_path: Path) -> None:
+    """It may be that of another cassette, which a damaged frame carried."""
+    found = recover_bytes(encode(conversation(100)) + LONG_DATA, tmp_path)
+    assert len(found.log) > 100
+    assert found.log.value(99) == {"status": "ok"}
+    assert [row for row, op in enumerate(found.log.ops) if op == Op.END] == [len(found.log) - 1]
+    assert found.log.ops[99] == Op.MARK
+
+
+def recover_bytes(data: bytes, folder: Path) -> Salvage:
+    (folder / "a.rws").write_bytes(data)
+    return recover(folder / "a.rws", folder / "b.rws")
 
 
 def test_an_unfinished_recording_is_described(tmp_path: Path) -> None:
