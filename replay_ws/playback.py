@@ -7,14 +7,17 @@ from a plan alone?
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
-from replay_ws.channel import Network, Outcome
+from replay_ws.channel import ACTIONS, Network, Outcome
+from replay_ws.errors import CassetteError
 from replay_ws.events.log import MESSAGES, Direction, Header, Log, Op
 from replay_ws.events.model import Decision, Plan
 from replay_ws.faults.configuration import MockConfiguration, configuration
-from replay_ws.faults.toxics import Chance
+from replay_ws.faults.toxics import NAMES, Chance, Script
 
 ChanceFor = Callable[[int, MockConfiguration, Log], Chance]
 """Makes the chance of a channel: (its number, its configuration, the new log) -> chance."""
@@ -37,7 +40,7 @@ def plan_of(log: Log) -> Plan:
 
 
 def _decision(log: Log, row: int) -> Decision:
-    toxic, attempt, amount = log.value(row)
+    toxic, attempt, amount = log.value(row)[:3]  # a later minor version may add some
     lane = log.lanes[row]
     return Decision(
         toxic,
@@ -77,6 +80,8 @@ def play(
             network.close(Op(op), lane, time_ns, body)
         elif op == Op.CONTROL:
             action = source.value(row)
+            if action["do"] not in ACTIONS:
+                raise _too_new(row, f"{action['do']!r} was done to the network")
             network.control(action["do"], action["channel"], time_ns)
         elif op == Op.END:
             end_ns = max(time_ns, network.drain() if drain else network.advance(time_ns))
@@ -85,3 +90,77 @@ def play(
             log.append(op, lane, time_ns, kind, index, body)
     network.advance(source.end_ns)  # a log without an end tells what was due by its last row
     return Played(log, network.outcome)
+
+
+# --- what followed from a log itself ---------------------------------------------------------
+
+
+def outcome_of(log: Log, plan: Plan) -> Outcome:
+    """What followed from ``log``: its intents under its configuration and ``plan``, its decisions.
+
+    An outcome numbers the rows of the log that was played, so that must hold the very same rows.
+    Raises CassetteError where it does not, because a decision strikes no message or several; but
+    where part of the log is missing, what is left of it is told under its own numbers.
+    """
+    played = play(
+        log,
+        log.header,
+        chance_for=lambda _, __, new: Script(plan, new),
+        config_for=lambda _, config: config,
+        drain=False,
+    )
+    if _numbering(played.log) == _numbering(log):
+        return played.outcome
+    if any(_is_gap(log, row) for row, op in enumerate(log.ops) if op == Op.MARK):
+        return _renumbered(played, log)
+    rows = zip(*_numbering(log), strict=True)
+    new_rows = zip(*_numbering(played.log), strict=True)
+    same = (mine == theirs for mine, theirs in zip(rows, new_rows, strict=False))
+    row = next((row for row, equal in enumerate(same) if not equal), len(played.log))
+    unknown = sorted({decision.toxic for decision in plan} - NAMES)
+    if unknown:
+        raise _too_new(row, f"a message was struck by {unknown[0]!r}")
+    raise CassetteError(
+        "the recorded decisions contradict the messages: no outcome follows from the two",
+        where=f"row {row}",
+        mend="record the session again; replay under a seed of its own does without decisions",
+    )
+
+
+def _numbering(log: Log) -> tuple[array[int], ...]:
+    """The columns that give every row its place. Equal times or bodies are not needed for that."""
+    return log.ops, log.lanes, log.kind_ids, log.indexes
+
+
+def _is_gap(log: Log, row: int) -> bool:
+    """Whether a remark says that bytes are missing, as recovery leaves it."""
+    value = log.value(row)
+    return isinstance(value, dict) and value.get("mark") == "skipped" and "bytes" in value
+
+
+def _renumbered(played: Played, log: Log) -> Outcome:
+    """The outcome with the rows of ``log``: both hold the same intents, in the same order."""
+    old, new = _intents(played.log), _intents(log)
+    outcome, numbers = played.outcome, dict(zip(old, new, strict=True))
+    fates = bytearray(len(log))
+    for row, fate in enumerate(outcome.fates):
+        if fate:
+            fates[numbers[row]] = fate
+    return replace(
+        outcome,
+        rows=array("Q", map(numbers.__getitem__, outcome.rows)),
+        fates=fates,
+        refusals={numbers[row]: fate for row, fate in outcome.refusals.items()},
+    )
+
+
+def _intents(log: Log) -> list[int]:
+    return [row for row, op in enumerate(log.ops) if op in MESSAGES or op == Op.HANDSHAKE]
+
+
+def _too_new(row: int, what: str) -> CassetteError:
+    return CassetteError(
+        f"{what}, which this replay_ws does not know",
+        where=f"row {row}",
+        mend="pip install --upgrade replay-ws",
+    )

@@ -16,9 +16,9 @@ from replay_ws.channel import Outcome
 from replay_ws.clock import time_text
 from replay_ws.events.log import MESSAGES, Direction, Log, Op
 from replay_ws.events.model import Event, Fate, Ledger, Plan
+from replay_ws.faults.configuration import configuration
 from replay_ws.faults.malformed import damage
-from replay_ws.faults.toxics import Script
-from replay_ws.playback import plan_of, play
+from replay_ws.playback import outcome_of, plan_of
 
 
 class Session:
@@ -34,16 +34,12 @@ class Session:
 
     @property
     def outcome(self) -> Outcome:
-        """Deliveries and fates: the intents under the recorded configuration and decisions."""
+        """Deliveries and fates: the intents under the recorded configuration and decisions.
+
+        Raises CassetteError when these contradict each other.
+        """
         if self._outcome is None:
-            plan = self.plan
-            self._outcome = play(
-                self.log,
-                self.log.header,
-                chance_for=lambda _, __, log: Script(plan, log),
-                config_for=lambda _, config: config,
-                drain=False,
-            ).outcome
+            self._outcome = outcome_of(self.log, self.plan)
         return self._outcome
 
     @property
@@ -160,7 +156,8 @@ class Session:
         if not amount:
             return log.ops[row], log.bodies[row]
         channel = log.connections[log.lanes[row] >> 1].channel
-        kinds = log.channels[channel].config["malformed_kinds"]
+        config = log.channels[channel].config
+        kinds = config.get("malformed_kinds") or configuration(**config).malformed_kinds
         position, kind = divmod(amount - 1, len(kinds))
         return damage(log.ops[row], log.bodies[row], kinds[kind], position)
 

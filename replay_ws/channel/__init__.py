@@ -1,6 +1,6 @@
 """The heart, sans-IO: connections under a mode; sends and time in, deliveries and fates out."""
 
-from replay_ws.channel.network import Network, Verdict
+from replay_ws.channel.network import ACTIONS, Network, Verdict
 from replay_ws.channel.outcome import Outcome
 
-__all__ = ["Network", "Outcome", "Verdict"]
+__all__ = ["ACTIONS", "Network", "Outcome", "Verdict"]

@@ -58,6 +58,9 @@ class _Send(NamedTuple):
     now_ns: int
 
 
+ACTIONS = frozenset({"cut", "heal", "reset"})
+"""What a program can do to the network by hand."""
+
 _ATTEMPT = (
     ("failure", Fate.REJECTED_FAILURE),
     ("timeout", Fate.REJECTED_TIMEOUT),
@@ -134,6 +137,7 @@ class Network:
 
     def control(self, action: str, channel: int, now_ns: int) -> None:
         """What a program does to the network by hand: ``cut``, ``heal`` or ``reset`` a channel."""
+        assert action in ACTIONS, action
         self.advance(now_ns)
         self.log.note(Op.CONTROL, 0, now_ns, {"do": action, "channel": channel})
         behaviour = self.behaviours[channel]
