@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from replay_ws.errors import CassetteError, ConfigError, ProgramError, known
+from replay_ws.errors import CassetteError, ConfigError, ProgramError, unknown
 from replay_ws.faults.configuration import (
     DEFAULT,
     MockConfiguration,
@@ -82,7 +82,7 @@ def run(
 
     refuse_to_nest()
     if schedule not in SCHEDULES:
-        raise ConfigError(f"unknown schedule {schedule!r}", mend=f"use one of: {known(SCHEDULES)}")
+        raise unknown("schedule", schedule, SCHEDULES)
     base = DEFAULT if config is None else config
     require_configuration(base)
     if mode is not None:

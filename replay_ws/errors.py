@@ -73,3 +73,18 @@ class GoldenMismatch(ReplayWsError, AssertionError):
 def known(names: Iterable[object]) -> str:
     """``names`` as a mend line lists them: sorted, comma separated."""
     return ", ".join(sorted(map(str, names)))
+
+
+def did_you_mean(name: str, names: Iterable[object]) -> str:
+    """``; did you mean 'x'?`` for the nearest of ``names``, or nothing."""
+    from difflib import get_close_matches  # rarely needed
+
+    near = get_close_matches(name, sorted(map(str, names)), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def unknown(kind: str, name: object, names: Iterable[object]) -> ConfigError:
+    """The error that says which ``kind`` of thing is not known as ``name``, and what is."""
+    listed = list(names)
+    what = f"unknown {kind} {name!r}{did_you_mean(str(name), listed)}"
+    return ConfigError(what, mend=f"use one of: {known(listed)}")

@@ -22,12 +22,11 @@ from replay_ws.cli.console import (
     TROUBLE,
     ProgramFailed,
     complain,
-    did_you_mean,
     print_error,
     release_stdout,
     show,
 )
-from replay_ws.errors import ReplayWsError
+from replay_ws.errors import ReplayWsError, did_you_mean
 
 INTERRUPTED = 130  # what shells report for SIGINT
 PIPE_CLOSED = 141  # and for SIGPIPE, which is how `| head` ends a program

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -62,12 +61,6 @@ def print_error(what: str, where: str, mend: str, **result: Any) -> None:
 def working(label: str, total: int) -> AbstractContextManager[Callable[[], None]]:
     """A progress bar on stderr, where that is a terminal; gives what to call after each step."""
     return progress(label, total, sys.stderr)
-
-
-def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` for the nearest of ``names``, or nothing."""
-    near = difflib.get_close_matches(name, list(names), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def release_stdout() -> None:

@@ -18,8 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from replay_ws.cli.console import did_you_mean
-from replay_ws.errors import ProgramError, known
+from replay_ws.errors import ProgramError, did_you_mean, known
 
 Program = Callable[[], Awaitable[Any]]
 

@@ -17,7 +17,7 @@ from replay_ws.compliance.profile import (
     Rule,
     Severity,
 )
-from replay_ws.errors import ConfigError, known
+from replay_ws.errors import ConfigError, known, unknown
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ def load_profile(name: str) -> Profile:
     for entry in _built_in():
         if entry.name == f"{name}.toml":
             return parse_profile(entry.read_text("utf-8"), where=f"profile {name}")
-    raise ConfigError(f"unknown profile {name!r}", mend=f"use one of: {known(profile_names())}")
+    raise unknown("profile", name, profile_names())
 
 
 def profile_names() -> list[str]:

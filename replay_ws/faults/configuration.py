@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from replay_ws.errors import ConfigError, known
+from replay_ws.errors import ConfigError, known, unknown
 from replay_ws.faults.malformed import KINDS
 from replay_ws.faults.modes import MODES, MockBehaviorMode, mode_of
 
@@ -251,12 +251,9 @@ FIELDS: Mapping[str, tuple[Any, Check]] = {
 
 def configuration(**given: Any) -> MockConfiguration:
     """A configuration from field names; raises ConfigError that lists the known ones."""
-    unknown = sorted(set(given) - {"mode", *FIELDS})
-    if unknown:
-        raise ConfigError(
-            f"unknown configuration field {unknown[0]!r}",
-            mend=f"use one of: {known(['mode', *FIELDS])}",
-        )
+    strange = sorted(set(given) - {"mode", *FIELDS})
+    if strange:
+        raise unknown("configuration field", strange[0], ["mode", *FIELDS])
     return MockConfiguration(**given)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from replay_ws.errors import ConfigError, known
+from replay_ws.errors import unknown
 
 
 class MockBehaviorMode(StrEnum):
@@ -34,8 +34,7 @@ def mode_of(value: MockBehaviorMode | str) -> MockBehaviorMode:
     try:
         return MockBehaviorMode(value)
     except ValueError:
-        names = known(mode.value for mode in MockBehaviorMode)
-        raise ConfigError(f"unknown mode {value!r}", mend=f"use one of: {names}") from None
+        raise unknown("mode", value, (mode.value for mode in MockBehaviorMode)) from None
 
 
 # Values follow the mocks that these modes come from, where those had one; else the tool named.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from replay_ws.errors import ConfigError, known
+from replay_ws.errors import unknown
 from replay_ws.faults.configuration import MockConfiguration, configuration
 from replay_ws.faults.modes import MockBehaviorMode
 
@@ -37,5 +37,5 @@ SCENARIOS: Mapping[str, Mapping[str, Any]] = {
 def scenario(name: str, **overrides: Any) -> MockConfiguration:
     """The configuration of a scenario; raises ConfigError for an unknown name or field."""
     if name not in SCENARIOS:
-        raise ConfigError(f"unknown scenario {name!r}", mend=f"use one of: {known(SCENARIOS)}")
+        raise unknown("scenario", name, SCENARIOS)
     return configuration(**{**SCENARIOS[name], **overrides})

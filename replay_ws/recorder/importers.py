@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from replay_ws.errors import ConfigError, SourceError, known
+from replay_ws.errors import ConfigError, SourceError, unknown
 from replay_ws.recorder.har import import_har
 from replay_ws.recorder.jsonl import export_jsonl, import_jsonl
 from replay_ws.session import Session
@@ -30,7 +30,7 @@ def import_file(
     file = Path(path)
     chosen = format or ("har" if file.suffix.lower() == ".har" else "jsonl")
     if chosen not in FORMATS:
-        raise ConfigError(f"unknown format {chosen!r}", mend=f"use one of: {known(FORMATS)}")
+        raise unknown("format", chosen, FORMATS)
     if chosen == "har" and "gap_ms" in options:
         raise ConfigError(
             "a HAR file has times of its own", where=str(path), mend="leave the gap out"

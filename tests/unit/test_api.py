@@ -170,7 +170,7 @@ def test_mode_and_configuration_of_a_run_go_together() -> None:
     ("given", "what"),
     [
         ({"mode": "lossy"}, "unknown mode 'lossy'"),
-        ({"schedule": "lifo"}, "unknown schedule 'lifo'"),
+        ({"schedule": "lifo"}, "unknown schedule 'lifo'; did you mean 'fifo'?"),
         ({"seed": "7"}, "seed is '7'"),
         ({"seed": 1.0}, "seed is 1.0"),
         ({"seed": True}, "seed is True"),

@@ -16,6 +16,7 @@ from replay_ws.cassette.redaction import Redactor
 from replay_ws.cli import options
 from replay_ws.cli.console import SAME, ProgramFailed, show
 from replay_ws.cli.programs import Program, find_program
+from replay_ws.compliance import load_profile
 from replay_ws.errors import ProgramError, ReplayWsError
 from replay_ws.faults.configuration import MockConfiguration, configuration
 from replay_ws.report.summaries import Recorded, failure_text
@@ -57,6 +58,8 @@ def command(
     file that exists is refused; with --force it is replaced, but only by a program that ended well:
     the session of one that failed goes to FILE.failed beside it, or FILE.failed.2 and so on.
     """
+    if profile:  # an empty one claims no protocol
+        load_profile(profile)
     options.refuse_to_replace(output, force=force)
     main = find_program(program)
     asked = {} if mode is None else {"mode": mode}

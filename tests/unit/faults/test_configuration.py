@@ -205,13 +205,14 @@ def test_a_range_begins_before_it_ends(name: str) -> None:
 @pytest.mark.parametrize("mode", ["packetloss", "", None, 3, [], "NORMAL"])
 def test_an_unknown_mode_lists_the_ten(mode: Any) -> None:
     error = refused(mode=mode)
-    assert error.what == f"unknown mode {mode!r}"
+    near = "; did you mean 'packet_loss'?" if mode == "packetloss" else ""
+    assert error.what == f"unknown mode {mode!r}{near}"
     assert all(name.value in error.mend for name in MockBehaviorMode)
 
 
 def test_an_unknown_field_lists_the_known_ones() -> None:
     error = refused(latency=5)
-    assert error.what == "unknown configuration field 'latency'"
+    assert error.what == "unknown configuration field 'latency'; did you mean 'latency_ms'?"
     assert "latency_ms" in error.mend
     with pytest.raises(ConfigError, match="unknown configuration field"):
         MockConfiguration().replace(latency=5)
