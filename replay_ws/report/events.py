@@ -20,7 +20,7 @@ from replay_ws.events.plain import plain, to_json
 from replay_ws.faults.configuration import configuration
 from replay_ws.report.blocks import Block, Line, Tone, plural
 from replay_ws.session import Session
-from replay_ws.text import clean, cut, escaped
+from replay_ws.text import clean, columns, cut, escaped, padded
 
 NAME_WIDTH_MAX = 24
 TYPE_WIDTH = 16
@@ -100,7 +100,7 @@ def _stable_text(log: Log, row: int, op: Op) -> str:
 
 def name_width(names: tuple[str, ...]) -> int:
     """How wide the column of connection names is."""
-    return min(NAME_WIDTH_MAX, max((len(clean(name)) for name in names), default=0))
+    return min(NAME_WIDTH_MAX, max((columns(clean(name)) for name in names), default=0))
 
 
 def delivery_line(number: int, event: Event, width: int) -> str:
@@ -159,9 +159,9 @@ def settings_text(config: Mapping[str, Any]) -> str:
 
 
 def _head(number: str, time_ns: int, name: str, sign: str, width: int) -> str:
-    shown = cut(clean(name), width)
+    shown = padded(cut(clean(name), width), width)
     seconds, rest = divmod(time_ns, NS_PER_S)
-    return f"{number:>4}  {seconds:>4}.{rest // 1000:06}  {shown:{width}} {sign}"
+    return f"{number:>4}  {seconds:>4}.{rest // 1000:06}  {shown} {sign}"
 
 
 def _type(event: str, op: Op) -> str:

@@ -57,7 +57,7 @@ class Info:
         }
         for name, value in facts.items():
             if value:
-                yield Line(f"  {name:12} {value}")
+                yield Line(f"  {name:12} {value}", cut=name == "types")
         if len(session.connections) > 1:
             yield Line()
             yield _connection_table(session)

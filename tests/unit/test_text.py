@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from replay_ws.text import NAME_MAX, clean, cut, escaped, quoted
+from replay_ws.text import NAME_MAX, clean, columns, cut, escaped, padded, quoted
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,15 @@ def test_printed_json_stays_the_same_json() -> None:
 @pytest.mark.parametrize(("width", "shown"), [(4, "four"), (3, "fo…"), (1, "…"), (0, "…")])
 def test_a_cut_text_says_so(width: int, shown: str) -> None:
     assert cut("four", width) == shown
+
+
+def test_a_wide_character_takes_two_columns() -> None:
+    assert columns("a連接b") == 6
+    assert [cut("a連接b", width) for width in (6, 5, 4, 3, 1)] == [
+        "a連接b",
+        "a連…",
+        "a連…",
+        "a…",
+        "…",
+    ]
+    assert padded("連", 4) == "連  "

@@ -13,7 +13,15 @@ from replay_ws import MockWebSocketManager, Session, replay, run
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.recorder.jsonl import export_jsonl
 from replay_ws.report.blocks import Line, Tone
-from replay_ws.report.events import Listing, payload_text, settings_text, stable_lines
+from replay_ws.report.events import (
+    Listing,
+    _head,
+    name_width,
+    payload_text,
+    settings_text,
+    stable_lines,
+)
+from replay_ws.text import columns
 
 
 def session(*messages: Any, **fields: Any) -> Session:
@@ -108,3 +116,10 @@ def test_stable_lines_do_not_know_the_time() -> None:
     before, after = list(stable_lines(story)), list(stable_lines(late))
     differing = [b for a, b in zip(before, after, strict=True) if a != b]
     assert differing == ["0< channel normal latency_ms=7.0"], "the configuration, and no event"
+
+
+def test_a_name_of_wide_characters_leaves_the_columns_where_they_are() -> None:
+    assert name_width(("連" * 20, "short")) == 24
+    assert name_width(("連接", "c")) == 4
+    wide, narrow = (_head("", 0, name, "<", 24) for name in ("連" * 20, "c"))
+    assert columns(wide) == columns(narrow)
