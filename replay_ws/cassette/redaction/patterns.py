@@ -17,11 +17,12 @@ Replace = Callable[[str], str]
 # which it stops to look: of `token` it sees the k first, of `secret` the c.
 _SUSPICIOUS = (
     r"k(?:ey|(?<=tok)en|(?<=cook)ie|(?<=[spr]k)[-_]|(?<=ak)ia)"  # key token cookie sk- akia
-    r"|c(?:(?<=sec)ret|redential)"
+    r"|c(?:(?<=sec)ret|redential|(?<=whsec)_)"
     r"|w(?:(?<=passw)|(?<=pw)d)"
     r"|z(?:(?<=authoriz)|(?<=aiz)a)"
     r"|b(?:earer\s|asic\s|egin\s|(?<=github)_pat_)"
-    r"|j(?<=eyj)|g(?=h[pousr]_)|x(?=ox)|@"
+    r"|j(?<=eyj)|g(?=h[pousr]_|lpat-|(?:nature)?[=%])|x(?=ox)|@"
+    r"|\\u00(?:2d|3\d|[46][1-9a-f]|5[0-9af]|7[0-9a])"  # of a key that JSON escapes
 )
 looks_suspicious = re.compile(_SUSPICIOUS).search
 """Finds the first hint at a secret in a lower-case str; most texts have none."""
@@ -42,7 +43,8 @@ _CREDENTIALS = re.compile(
     r"|\b(?:sk|pk|rk)[-_](?=[A-Za-z_-]{0,64}[0-9])[A-Za-z0-9_-]{12,}"
     r"|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_[A-Za-z0-9_]{16,}"
     r"|\bxox[a-z]-[A-Za-z0-9-]{10,}"
-    r"|\bAKIA[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_-]{20,}",
+    r"|\bAKIA[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_-]{20,}"
+    r"|\bglpat-[A-Za-z0-9_-]{16,}|\bwhsec_[A-Za-z0-9+/=]{16,}",
     re.DOTALL | re.ASCII,
 )
 _BEARER = re.compile(r"\b(Bearer\s+)([A-Za-z0-9._~+/=-]{6,})", re.IGNORECASE | re.ASCII)
@@ -54,11 +56,20 @@ _HEADER = re.compile(
     r"\b((?:proxy-)?authorization|(?:set-)?cookie)([ \t]*:[ \t]*)([^\r\n\"]+)",
     re.IGNORECASE | re.ASCII,
 )
-_QUOTED_PAIR = re.compile(
-    r"""(\\{0,8}["'])([A-Za-z0-9_.-]{1,128})(\1\s*:\s*\1)((?:(?!\1).)+)(?=\1)"""
+# A key in quotes, as it is or with JSON escapes, or a bare one; in a URL within a URL behind `%3F`.
+_PAIR_HEAD = re.compile(
+    r"""(?:(\\{0,8}["'])(?P<quoted>(?:[A-Za-z0-9_.-]|\\{1,8}u00[0-9A-Fa-f]{2}){1,128}+)\1"""
+    r"|(?P<before>[?&]|%(?:25){0,4}[0-9A-Fa-f]{2}|(?<![A-Za-z0-9_.-]))(?P<bare>[A-Za-z0-9_.-]++))"
+    r"(?P<sign>\s{0,8}[=:]\s{0,8}|%(?:25){0,4}3[Dd])"
 )
-_PAIR_HEAD = re.compile(r"(?<![A-Za-z0-9_.-])([A-Za-z0-9_.-]++)(\s{0,8}[=:]\s{0,8})")
-_PAIR_VALUE = re.compile(r"[^\s&;,\"'<>#]+")
+# Quotes in a string in a string are written with backslashes, and escapes with as many more. A
+# quote that nothing closes goes on to the end of its line.
+_QUOTED_VALUE = re.compile(r"""((\\{0,8})["'])(?P<value>(?:\2\\\2.|(?!\1).)++)""")
+_BARE_VALUE = re.compile(r"(?P<value>[^\s&;,\"'<>#]+)")
+_ENCODED_VALUE = re.compile(r"(?P<value>(?:(?!%(?:25){0,4}2[36])[^\s&;,\"'<>#])+)")
+_ESCAPE = re.compile(r"\\+u00(..)")
+_SIGNATURES = frozenset(("sig", "signature", "x-amz-signature"))
+_PARAMETER = re.compile(r"[?&]|%(?:25){0,4}(?:3[Ff]|26)")
 
 
 def looks_made_up(text: str) -> bool:
@@ -77,10 +88,6 @@ def redact_patterns(text: str, keys: SecretKeys, replace: Replace) -> str:
     """``text`` without what looks like a secret or stands behind a secret key."""
     if len(text) < SHAPE_SIZE_MIN and text.isidentifier():
         return text  # one short word
-
-    def quoted_pair(found: re.Match[str]) -> str:
-        quote, key, sign, value = found.groups()
-        return quote + key + sign + replace(value) if key in keys else found[0]
 
     def header(found: re.Match[str]) -> str:
         name, sign, value = found.groups()
@@ -102,7 +109,6 @@ def redact_patterns(text: str, keys: SecretKeys, replace: Replace) -> str:
     text = _BEARER.sub(bearer, text)
     text = _BASIC.sub(basic, text)
     text = _HEADER.sub(header, text)
-    text = _QUOTED_PAIR.sub(quoted_pair, text)
     return _redact_pairs(text, keys, replace)
 
 
@@ -110,10 +116,25 @@ def _redact_pairs(text: str, keys: SecretKeys, replace: Replace) -> str:
     """``key=value`` and ``key: value``; a value may hold such pairs itself, as a URL does."""
     pieces, end = [], 0
     for found in _PAIR_HEAD.finditer(text):
-        if found.start() < end or found[1] not in keys:
-            continue
-        value = _PAIR_VALUE.match(text, found.end())
-        if value and ("=" in found[2] or looks_made_up(value[0])):
-            pieces += [text[end : found.end()], replace(value[0])]
-            end = value.end()
+        if found.start() >= end and _is_secret(found, keys) and (value := _value_of(found, text)):
+            pieces += [text[end : value.start("value")], replace(value["value"])]
+            end = value.end("value")
     return "".join([*pieces, text[end:]])
+
+
+def _is_secret(head: re.Match[str], keys: SecretKeys) -> bool:
+    if quoted := head["quoted"]:
+        return _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), quoted) in keys
+    if head["bare"].lower() in _SIGNATURES:  # elsewhere than in a URL they are no secrets
+        return _PARAMETER.fullmatch(head["before"]) is not None
+    return head["bare"] in keys
+
+
+def _value_of(head: re.Match[str], text: str) -> re.Match[str] | None:
+    if head["sign"].startswith("%"):
+        return _ENCODED_VALUE.match(text, head.end())
+    if quoted := _QUOTED_VALUE.match(text, head.end()):
+        return quoted
+    value = _BARE_VALUE.match(text, head.end())
+    bare = value and head["bare"] and ("=" in head["sign"] or looks_made_up(value[0]))
+    return value if bare else None

@@ -1,7 +1,8 @@
 """The redactor: secrets out, placeholders in, before anything is recorded.
 
 What counts as a secret: the values behind secret keys (``keys``), strings that look like secrets
-(``patterns``), and whatever was once found to be one and turns up again. A secret becomes
+(``patterns``), and whatever was once found to be one and turns up again, in the same message also
+before the place that gave it away: what told of new secrets is gone through twice. A secret becomes
 ``<secret-1>``, the next one ``<secret-2>``: ordinals, because a hash could be searched for. Equal
 secrets get equal placeholders, and placeholders stay as they are.
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgpack
@@ -51,7 +52,11 @@ _UNESCAPED_RUN = re.compile(r"[A-Za-z0-9 ._-]{4,}")
 _PART_OF_PLACEHOLDER = re.compile(r"<?s?e?c?r?e?t?-?\d*>?")
 
 
+_NAMES = frozenset(("name", "key", "header"))
+"""Keys whose value may be the name of what stands beside it as ``value``."""
+
 _Text = TypeVar("_Text", str, bytes)
+_Any = TypeVar("_Any")
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -62,10 +67,12 @@ class Redactor:
     """Replaces secrets by placeholders, and remembers which is which.
 
     The values of ``extra_keys`` are secret too; those of ``allow_keys`` are not, although the keys
-    look it.
+    look it. A str is one key. Raises ConfigError for what is no key.
     """
 
-    def __init__(self, extra_keys: Iterable[str] = (), allow_keys: Iterable[str] = ()) -> None:
+    def __init__(
+        self, extra_keys: str | Iterable[str] = (), allow_keys: str | Iterable[str] = ()
+    ) -> None:
         self._keys = SecretKeys(extra_keys, allow_keys)
         self._placeholders: dict[str, str] = {}
         self._echoes: list[str] = []  # longest first
@@ -83,11 +90,24 @@ class Redactor:
         lowered = body.lower()
         if not looks_suspicious_bytes(lowered) and not _has_any(lowered, self._hints_bytes):
             return body
-        cleaned = self._packed(body) if op in STRUCTURED else self._binary(body)
+        cleaned = self._fully(self._packed if op in STRUCTURED else self._binary, body)
         return body if cleaned == body else cleaned
 
     def text(self, text: str) -> str:
         """``text`` without secrets; JSON keeps its formatting."""
+        return self._fully(self._text, text)
+
+    def value(self, plain: Any) -> Any:
+        """Plain data, such as headers, without secrets."""
+        return self._fully(self._value, plain)
+
+    def _fully(self, clean: Callable[[_Any], _Any], message: _Any) -> _Any:
+        """``message`` cleaned, and once more if that told of secrets: they may stand anywhere."""
+        known = len(self._echoes)
+        once = clean(message)
+        return clean(once) if len(self._echoes) > known else once
+
+    def _text(self, text: str) -> str:
         if text.lstrip()[:1] in ("{", "["):
             try:
                 return self._json(text)
@@ -97,10 +117,6 @@ class Redactor:
         if "{" in text:  # events of a stream, or JSON lines
             text = "".join(map(self._line, text.splitlines(keepends=True)))
         return text
-
-    def value(self, plain: Any) -> Any:
-        """Plain data, such as headers, without secrets."""
-        return self._value(plain, secret=False)
 
     def _is_suspicious(self, text: str) -> bool:
         lowered = text.lower()
@@ -141,13 +157,13 @@ class Redactor:
 
     # --- structures --------------------------------------------------------------------------
 
-    def _value(self, value: Any, *, secret: bool) -> Any:
+    def _value(self, value: Any, *, secret: bool = False) -> Any:
         """``value`` without secrets; ``secret`` says that it stands behind a secret key."""
         match value:
             case str():
                 if secret:
                     return self._replace(value)
-                return self.text(value) if self._is_suspicious(value) else value
+                return self._text(value) if self._is_suspicious(value) else value
             case None | bool():
                 return value
             case bytes():
@@ -172,14 +188,21 @@ class Redactor:
     ) -> Iterator[tuple[Any, Any]]:
         items = list(items)
         # {"name": "Authorization", "value": ...}, as HAR and others write headers.
-        names = [value for key, value in items if key == "name"]
-        named = any(name in self._keys for name in names if isinstance(name, str))
+        named = any(key in _NAMES and value in self._keys for key, value in items)
         for key, value in items:
             hidden = secret or key in self._keys or (named and key == "value")
-            if isinstance(key, str) and self._is_suspicious(key):
+            yield self._key(key), self._value(value, secret=hidden)
+
+    def _key(self, key: Any) -> Any:
+        match key:
+            case str():
                 # Some password may be the word "password", which stays a key.
-                key = self._plain(key, made_up=True)
-            yield key, self._value(value, secret=hidden)
+                return self._plain(key, made_up=True) if self._is_suspicious(key) else key
+            case bytes():
+                text = self._key(key.decode(errors="surrogateescape"))
+                return text.encode(errors="surrogateescape")
+            case _:
+                return self._value(key)
 
     def _array(self, items: Sequence[Any], *, secret: bool) -> list[Any]:
         if all(isinstance(item, list | tuple) and _is_pair(item) for item in items):
@@ -187,7 +210,7 @@ class Redactor:
             return [_like(item, self._pair(*item, secret=secret)) for item in items]
         return [self._value(item, secret=secret) for item in items]
 
-    def _pair(self, name: str, value: Any, *, secret: bool) -> list[Any]:
+    def _pair(self, name: str | bytes, value: Any, *, secret: bool) -> list[Any]:
         hidden = secret or name in self._keys
         return [self._value(name, secret=secret), self._value(value, secret=hidden)]
 
@@ -209,13 +232,13 @@ class Redactor:
     def _packed(self, body: bytes) -> bytes:
         try:
             decode(body)  # refuses what is not canonical, and what is too deep to follow
-            return encode(self._value(_unpack(body), secret=False))
+            return encode(self._value(_unpack(body)))
         except EncodingError:
             return self._binary(body)
 
     def _binary(self, data: bytes) -> bytes:
         try:
-            return self.text(data.decode()).encode()
+            return self._text(data.decode()).encode()
         except UnicodeDecodeError:
             return self._plain(data.decode("latin-1")).encode("latin-1")
 
@@ -230,7 +253,7 @@ class Redactor:
     def _json(self, text: str) -> str:
         """JSON with other leaves in the same places; raises ValueError if it is no JSON."""
         before = json.loads(text, object_pairs_hook=_Pairs)
-        after = self._value(before, secret=False)
+        after = self._value(before)
         if after == before:
             return text
         pieces, end = [], 0
@@ -271,7 +294,7 @@ def _like(original: Any, items: list[Any]) -> Any:
 
 
 def _is_pair(item: Sequence[Any]) -> bool:
-    return len(item) == 2 and isinstance(item[0], str)
+    return len(item) == 2 and isinstance(item[0], str | bytes)
 
 
 def _unpack(packed: bytes) -> Any:

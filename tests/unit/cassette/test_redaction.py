@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 from replay_ws.cassette.redaction import Redactor
 from replay_ws.cassette.redaction.keys import SecretKeys
 from replay_ws.cassette.writer import save
-from replay_ws.errors import CassetteError
+from replay_ws.errors import CassetteError, ConfigError
 from replay_ws.events.encoding import decode, encode
 from replay_ws.events.log import Channel, Connection, Log, Op
 
 API_KEY = "sk-proj-4f9aKq1Zx8Lm20Pq7Rt5"
 BEARER = "tok.9f8e7d6c5b4a39281706"
+OPAQUE = "0pAqUe9x8y7z6w5v4u3t"
 PASSWORD = 'correct "horse" é'
 
 
@@ -55,6 +56,7 @@ PASSWORD = 'correct "horse" é'
         "aws_secret_access_key",
         "XApiKey",
         "DB_PASSWORD",
+        "api_keys",
     ],
 )
 def test_these_keys_hold_secrets(key: str) -> None:
@@ -104,10 +106,24 @@ def test_own_keys_are_secret_and_allowed_ones_are_not() -> None:
 
 
 def test_long_or_odd_keys_are_no_trouble() -> None:
-    keys = SecretKeys(["", "-"])
+    keys = SecretKeys()
     assert "" not in keys
     assert "x" * 1000 + "_token" not in keys
     assert 5 not in keys
+
+
+def test_a_str_is_one_own_key() -> None:
+    plain = {"iban": "DE1", "i": "b"}
+    assert Redactor(extra_keys="iban").value(plain) == {"iban": "<secret-1>", "i": "b"}
+    assert Redactor(allow_keys="token").value({"token": "a"}) == {"token": "a"}
+
+
+@pytest.mark.parametrize("keys", [5, [5], [None], b"iban", "", [""], ["iban", "*"]])
+def test_what_is_no_key_is_refused(keys: Any) -> None:
+    with pytest.raises(ConfigError, match="is no key"):
+        Redactor(extra_keys=keys)
+    with pytest.raises(ConfigError, match="mend: "):
+        Redactor(allow_keys=keys)
 
 
 def test_every_scalar_behind_a_secret_key_goes_and_nothing_else() -> None:
@@ -143,6 +159,33 @@ def test_a_secret_is_found_again_where_it_turns_up_by_itself() -> None:
     assert redactor.clean(Op.BINARY, PASSWORD.encode()) == b"<secret-1>"
 
 
+@pytest.mark.parametrize(
+    "plain",
+    [
+        {"note": f"key is {OPAQUE}", "api_key": OPAQUE},
+        {OPAQUE: 1, "password": OPAQUE},
+        {"a": [{OPAQUE: {"b": OPAQUE}}, json.dumps({OPAQUE: OPAQUE})], "url": f"?token={OPAQUE}"},
+    ],
+)
+def test_a_secret_goes_also_before_what_gives_it_away(plain: Any) -> None:
+    text = json.dumps(plain)
+    clean = json.loads(text.replace(OPAQUE, "<secret-1>"))
+    assert Redactor().clean(Op.TEXT, text) == text.replace(OPAQUE, "<secret-1>")
+    assert Redactor().text(text) == text.replace(OPAQUE, "<secret-1>")
+    assert Redactor().clean(Op.BINARY, text.encode()) == text.replace(OPAQUE, "<secret-1>").encode()
+    assert Redactor().clean(Op.OBJECT, encode(plain)) == encode(clean)
+    assert Redactor().value(plain) == clean
+
+
+def test_bytes_are_keys_too() -> None:
+    plain = {b"password": OPAQUE, OPAQUE.encode(): 1, b"\xff": 2}
+    clean = {b"password": "<secret-1>", b"<secret-1>": 1, b"\xff": 2}
+    assert Redactor().value(plain) == clean
+    assert Redactor().clean(Op.OBJECT, encode(plain)) == encode(clean)
+    pairs = [[b"authorization", b"Bearer " + OPAQUE.encode()]]
+    assert Redactor().value(pairs) == [[b"authorization", b"Bearer <secret-1>"]]
+
+
 def test_the_word_password_as_a_password_spares_the_keys() -> None:
     redactor = Redactor()
     assert redactor.value({"password": "password"}) == {"password": "<secret-1>"}
@@ -169,6 +212,24 @@ def test_the_word_password_as_a_password_spares_the_keys() -> None:
         ("wss://h/?to=http://i/?token=abc", "wss://h/?to=http://i/?token=<secret-1>"),
         ("retry with password: hunter2", "retry with password: <secret-1>"),
         ('half of {"password": "hunter2", "x', 'half of {"password": "<secret-1>", "x'),
+        ('half of {"password": "hunt', 'half of {"password": "<secret-1>'),
+        ('{"pass\\u0077ord": "hunter2"', '{"pass\\u0077ord": "<secret-1>"'),
+        ('{"pass\\u0077ord": "hunter2"}', '{"pass\\u0077ord": "<secret-1>"}'),
+        ('half of {"pwd": "a\\"b", "x": 1', 'half of {"pwd": "<secret-1>", "x": 1'),
+        (r"of {\"pwd\": \"a\\\"b\", \"x\"", r"of {\"pwd\": \"<secret-1>\", \"x\""),
+        ('{"cmd": "password=\'a b\'", "x', '{"cmd": "password=\'<secret-1>\'", "x'),
+        ('password="a b" user="c"', 'password="<secret-1>" user="c"'),
+        ("password='a b' user='c'", "password='<secret-1>' user='c'"),
+        (
+            "?to=https%3A%2F%2Fh%2F%3Ftoken%3Dabc%26q%3D1",
+            "?to=https%3A%2F%2Fh%2F%3Ftoken%3D<secret-1>%26q%3D1",
+        ),
+        ("/x%253Ftoken%253Dabc&y=1", "/x%253Ftoken%253D<secret-1>&y=1"),
+        ("https://h/?q=1&X-Amz-Signature=abc", "https://h/?q=1&X-Amz-Signature=<secret-1>"),
+        ("https://h/?sig=abc&signature=def", "https://h/?sig=<secret-1>&signature=<secret-2>"),
+        ("/%3Fsig%3Dabc%26q", "/%3Fsig%3D<secret-1>%26q"),
+        ("glpat-" + "a1" * 10, "<secret-1>"),
+        ("whsec_" + "a1" * 10, "<secret-1>"),
         (
             "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n",
             "<secret-1>\n",
@@ -193,6 +254,8 @@ def test_what_looks_like_a_secret_goes(text: str, clean: str) -> None:
         "https://example.org/a@b?page=2&author=x",
         '{"type": "token", "data": {"key": "value", "password": null, "secret": false}}',
         "[1, 2",
+        'def f(signature="x", sig=5) max_tokens="5" token_count=\'6\' "signature": "abc"',
+        "?max_tokens%3D5%26page%3D2 \\u0061bc whsec_x glpat-y",
         "Monkey: business, the password: ask me",
     ],
 )
@@ -236,11 +299,16 @@ def test_headers_are_known_in_every_way_that_they_are_written() -> None:
             "map": {"Authorization": f"Bearer {BEARER}", "Accept": "*/*"},
             "pairs": [["X-Api-Key", "k"], ["Accept", "*/*"]],
             "har": [{"name": "Cookie", "value": "a=b"}, {"name": "Accept", "value": "*/*"}],
+            "keyed": [{"key": "Authorization", "value": "q"}, {"value": "r", "header": "X-Token"}],
         }
     ) == {
         "map": {"Authorization": "Bearer <secret-1>", "Accept": "*/*"},
         "pairs": [["X-Api-Key", "<secret-2>"], ["Accept", "*/*"]],
         "har": [{"name": "Cookie", "value": "<secret-3>"}, {"name": "Accept", "value": "*/*"}],
+        "keyed": [
+            {"key": "Authorization", "value": "<secret-4>"},
+            {"value": "<secret-5>", "header": "X-Token"},
+        ],
     }
 
 
@@ -355,7 +423,8 @@ def test_a_recording_holds_no_trace_of_the_secrets(tmp_path: Path) -> None:
     ["a", "a.", "sk-", "eyJ", "eyJ-", "eyJaaaaa.", "://", "://a", "a://", "=", "a=", "a:", "\\\\",
      '"', '"a":"', "Bearer ", "bearer  ", " ", "cookie:", "-----BEGIN ",
      "-----BEGIN PRIVATE KEY-----", "github_pat_", "token=", "{", "[[", "@", "xoxb-",
-     "AKIA", "Basic a"],
+     "AKIA", "Basic a", "%", "%25", "%3D", "token%3D", "token%3Da%2", "?", "?sig=", "\\u0061",
+     "'a':'", "token='", 'token=\\"', "a='", '"token":"a\\\\', "glpat-", "whsec_"],
 )  # fmt: skip
 def test_the_time_for_a_message_grows_with_its_size_only(piece: str) -> None:
     text = "token " + piece * (200_000 // len(piece))
