@@ -104,6 +104,7 @@ class Recording:
     def join(self, name: str, config: MockConfiguration) -> int:
         """Begin a channel for a mock and return its number; unnamed mocks get names by number."""
         header = self.log.header
+        name = self.redactor.text(name) if name and self.redactor else name
         with self.lock:
             if not name and self._names:
                 numbered = (f"mock-{number}" for number in count(len(self._names) + 1))
