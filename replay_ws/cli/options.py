@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from replay_ws.errors import ConfigError, ReplayWsError
+from replay_ws.errors import ConfigError
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
@@ -97,7 +97,7 @@ def refuse_to_replace(path: Path, *, force: bool) -> None:
     What is there and no file is left to the writer, which refuses it in any case.
     """
     if path.is_file() and not force:
-        raise ReplayWsError(
+        raise ConfigError(
             "this file exists, and it may be a golden",
             where=str(path),
             mend="name another file, or say --force to replace it",

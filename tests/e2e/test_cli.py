@@ -304,6 +304,11 @@ REPLAY = ("replay", "golden.rws", "-o", "out.rws")
         ((*REPLAY, "--mode", "paket_loss"), "did you mean 'packet_loss'?", "use one of: auth_fail"),
         ((*REPLAY, "--set", "latency=5"), "did you mean 'latency_ms'?", "packet_loss_rate"),
         ((*RECORD, "-o", "out.rws", "--profile", "agent"), "unknown profile 'agent'", "agent5"),
+        (
+            ("import", "x.jsonl", "-o", "out.rws", "--profile", "agent"),
+            "unknown profile 'agent'",
+            "agent5",
+        ),
         ((*REPLAY, "--set", "packet_loss_rate=1.5"), "packet_loss_rate is 1.5", "within 0..1"),
         ((*REPLAY, "--set", "loss=0.5"), "unknown configuration field 'loss'", "packet_loss_rate"),
         ((*REPLAY, "--set", "latency_ms"), "'latency_ms' has no value", "--set FIELD=VALUE"),

@@ -11,6 +11,7 @@ from replay_ws.api import save
 from replay_ws.cassette.redaction import Redactor
 from replay_ws.cli import options
 from replay_ws.cli.console import SAME, show
+from replay_ws.compliance import load_profile
 from replay_ws.recorder.importers import FORMATS, import_file
 from replay_ws.report.summaries import Recorded
 
@@ -60,6 +61,8 @@ def command(
     Secrets are redacted on the way in.
     """
     options.refuse_to_replace(output, force=force)
+    if profile:  # an empty one claims no protocol
+        load_profile(profile)
     more = {} if gap_ms is None else {"gap_ms": gap_ms}
     redactor = Redactor(redact_keys, keep_keys)
     session = import_file(file, format=format, profile=profile, redactor=redactor, **more)
