@@ -49,6 +49,8 @@ _CREDENTIALS = re.compile(
 )
 _BEARER = re.compile(r"\b(Bearer\s+)([A-Za-z0-9._~+/=-]{6,})", re.IGNORECASE | re.ASCII)
 _BASIC = re.compile(r"\b(Basic\s+)([A-Za-z0-9+/=]{4,})", re.IGNORECASE | re.ASCII)
+# Browsers cannot set headers on a WebSocket, so some services take the key as a subprotocol.
+_SUBPROTOCOL = re.compile(r"(\bapi-key\.)([A-Za-z0-9_-]{6,})", re.IGNORECASE | re.ASCII)
 _USERINFO = re.compile(
     r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]{0,30}://)([^\s/@\"'<>?#:]*+):?+([^\s/@\"'<>?#]*+)@"
 )
@@ -106,6 +108,7 @@ def redact_patterns(text: str, keys: SecretKeys, replace: Replace) -> str:
 
     text = _USERINFO.sub(userinfo, text) if "://" in text else text
     text = _CREDENTIALS.sub(lambda found: replace(found[0]), text)
+    text = _SUBPROTOCOL.sub(lambda found: found[1] + replace(found[2]), text)
     text = _BEARER.sub(bearer, text)
     text = _BASIC.sub(basic, text)
     text = _HEADER.sub(header, text)

@@ -466,3 +466,9 @@ def test_a_password_never_stays(password: str) -> None:
     assert isinstance(body, bytes)
     if password.strip():
         assert decode(body) == {"password": "<secret-1>"} or "<secret-" in password
+
+
+def test_a_key_that_is_offered_as_a_subprotocol_is_a_secret() -> None:
+    offered = "realtime, openai-insecure-api-key.ek_68af296e8e408191a1120ab6383263c2"
+    cleaned = Redactor().value({"Sec-WebSocket-Protocol": offered})
+    assert cleaned == {"Sec-WebSocket-Protocol": "realtime, openai-insecure-api-key.<secret-1>"}
