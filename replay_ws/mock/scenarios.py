@@ -16,6 +16,7 @@ SCENARIOS: Mapping[str, Mapping[str, Any]] = {
     "resilience": {
         "mode": MockBehaviorMode.NETWORK_PARTITION,
         "partition_start_probability": 0.02,
+        "partition_policy": "hold",
         "packet_loss_rate": 0.1,
         "timeout_probability": 0.2,
         "timeout_ms_min": 500.0,

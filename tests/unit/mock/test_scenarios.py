@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from replay_ws import ConfigError, MockWebSocketManager
+from replay_ws import ConfigError, MockWebSocketManager, run
 from replay_ws.mock.scenarios import SCENARIOS, scenario
+from tests.helpers import tokens
 
 NAMES = (
     "basic", "compliance", "performance", "resilience",
@@ -83,3 +84,17 @@ def test_an_unknown_field_lists_the_known_ones() -> None:
 def test_a_mock_refuses_what_a_configuration_refuses(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         MockWebSocketManager(**wrong)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_resilient_gets_through_loss_timeouts_and_outages(seed: int) -> None:
+    async def program() -> float:
+        mock = MockWebSocketManager.create_for_scenario(
+            "resilience", packet_loss_rate=0.2, timeout_probability=0.15
+        )
+        accepted = [await mock.send_to_thread("t", each) for each in tokens(100)]
+        await mock.settle()
+        assert len(mock.get_events_for_thread("t")) == sum(accepted)
+        return sum(accepted) / len(accepted)
+
+    assert run(program, seed=seed).value >= 0.8
