@@ -15,7 +15,6 @@ from replay_ws.errors import CassetteError, ConfigError, ProgramError, unknown
 from replay_ws.faults.configuration import (
     DEFAULT,
     MockConfiguration,
-    configuration,
     require_configuration,
 )
 from replay_ws.session import Session
@@ -155,7 +154,7 @@ def load(path: str | os.PathLike[str], *, partial: bool = False) -> Session:
     log = read(path, partial=partial)
     for channel in log.channels:
         try:
-            configuration(**channel.config)
+            MockConfiguration(**channel.config)
         except (ConfigError, TypeError) as error:
             raise CassetteError(
                 f"the configuration of a channel is not one of ours: {error}",

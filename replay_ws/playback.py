@@ -16,7 +16,7 @@ from replay_ws.channel import ACTIONS, Network, Outcome
 from replay_ws.errors import CassetteError
 from replay_ws.events.log import MESSAGES, Direction, Header, Log, Op
 from replay_ws.events.model import Decision, Plan
-from replay_ws.faults.configuration import MockConfiguration, configuration
+from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.faults.toxics import NAMES, Chance, Script
 
 ChanceFor = Callable[[int, MockConfiguration, Log], Chance]
@@ -72,7 +72,7 @@ def play(
             log.kind(source.kinds[kind], time_ns)
         elif op == Op.CHANNEL:
             channel = source.channels[index]
-            config = config_for(index, configuration(**channel.config))
+            config = config_for(index, MockConfiguration(**channel.config))
             network.add_channel(channel.name, config, chance_for(index, config, log), time_ns)
         elif op == Op.CONNECTION:
             network.add_connection(source.connections[index], time_ns)

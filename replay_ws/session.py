@@ -16,7 +16,7 @@ from replay_ws.channel import Outcome
 from replay_ws.clock import time_text
 from replay_ws.events.log import MESSAGES, Direction, Log, Op
 from replay_ws.events.model import Event, Fate, Ledger, Plan
-from replay_ws.faults.configuration import configuration
+from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.faults.malformed import damage
 from replay_ws.playback import outcome_of, plan_of
 
@@ -157,7 +157,7 @@ class Session:
             return log.ops[row], log.bodies[row]
         channel = log.connections[log.lanes[row] >> 1].channel
         config = log.channels[channel].config
-        kinds = config.get("malformed_kinds") or configuration(**config).malformed_kinds
+        kinds = config.get("malformed_kinds") or MockConfiguration(**config).malformed_kinds
         position, kind = divmod(amount - 1, len(kinds))
         return damage(log.ops[row], log.bodies[row], kinds[kind], position)
 

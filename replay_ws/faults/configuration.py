@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from replay_ws.errors import ConfigError, known, unknown
 from replay_ws.faults.malformed import KINDS
@@ -183,6 +183,13 @@ class MockConfiguration:
     _plain: Mapping[str, Any] = field(init=False, compare=False, default_factory=dict)
     _hash: int = field(init=False, compare=False, default=0)
 
+    def __new__(cls, **given: Any) -> Self:
+        """Refuses an unknown field in our words."""
+        for name in given:
+            if name != "mode" and name not in FIELDS:
+                raise unknown("configuration field", name, ["mode", *FIELDS])
+        return object.__new__(cls)
+
     def __post_init__(self) -> None:
         given = frozenset(n for n in ("mode", *FIELDS) if getattr(self, n) is not UNSET)
         object.__setattr__(self, "given", given)
@@ -222,7 +229,7 @@ class MockConfiguration:
 
     def replace(self, **changes: Any) -> MockConfiguration:
         """The given fields with ``changes``; the rest follows the mode, also a new one."""
-        return configuration(**{**self._own(), **changes})
+        return MockConfiguration(**{**self._own(), **changes})
 
     def over(self, base: MockConfiguration) -> MockConfiguration:
         """The given fields of this configuration, and for the rest those of ``base``."""
@@ -247,14 +254,6 @@ FIELDS: Mapping[str, tuple[Any, Check]] = {
     if own.metadata
 }
 """Field -> its default and what it may hold; all but ``mode``."""
-
-
-def configuration(**given: Any) -> MockConfiguration:
-    """A configuration from field names; raises ConfigError that lists the known ones."""
-    strange = sorted(set(given) - {"mode", *FIELDS})
-    if strange:
-        raise unknown("configuration field", strange[0], ["mode", *FIELDS])
-    return MockConfiguration(**given)
 
 
 def require_configuration(value: object) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from replay_ws.errors import unknown
-from replay_ws.faults.configuration import MockConfiguration, configuration
+from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.faults.modes import MockBehaviorMode
 
 SCENARIOS: Mapping[str, Mapping[str, Any]] = {
@@ -39,4 +39,4 @@ def scenario(name: str, **overrides: Any) -> MockConfiguration:
     """The configuration of a scenario; raises ConfigError for an unknown name or field."""
     if name not in SCENARIOS:
         raise unknown("scenario", name, SCENARIOS)
-    return configuration(**{**SCENARIOS[name], **overrides})
+    return MockConfiguration(**{**SCENARIOS[name], **overrides})

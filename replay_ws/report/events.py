@@ -17,7 +17,7 @@ from replay_ws.events.encoding import EncodingError
 from replay_ws.events.log import MESSAGES, Direction, Log, Op
 from replay_ws.events.model import Event, Fate
 from replay_ws.events.plain import plain, to_json
-from replay_ws.faults.configuration import configuration
+from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.report.blocks import Block, Line, Tone, plural
 from replay_ws.session import Session
 from replay_ws.text import clean, columns, cut, escaped, padded
@@ -151,7 +151,7 @@ def settings_text(config: Mapping[str, Any]) -> str:
     """The mode, and the fields that differ from what the mode says: ``normal latency_ms=5.0``."""
     mode = config.get("mode", "")
     try:
-        usual = configuration(mode=mode).values() if mode else {}
+        usual = MockConfiguration(mode=mode).values() if mode else {}
     except ConfigError:
         usual = {}
     own = [f"{name}={value}" for name, value in config.items() if usual.get(name, usual) != value]

@@ -18,7 +18,7 @@ from replay_ws.cli.console import SAME, ProgramFailed, show
 from replay_ws.cli.programs import Program, find_program
 from replay_ws.compliance import load_profile
 from replay_ws.errors import ProgramError, ReplayWsError
-from replay_ws.faults.configuration import MockConfiguration, configuration
+from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.report.summaries import Recorded, failure_text
 from replay_ws.session import Session
 
@@ -63,7 +63,7 @@ def command(
     options.refuse_to_replace(output, force=force)
     main = find_program(program)
     asked = {} if mode is None else {"mode": mode}
-    config = configuration(**{**asked, **options.fields_of(settings)})
+    config = MockConfiguration(**{**asked, **options.fields_of(settings)})
     redactor = Redactor(redact_keys, keep_keys)
     try:
         session = _run(main, output, seed or 0, config, profile, redactor)

@@ -11,7 +11,7 @@ from replay_ws.api import compare, load, replay, save
 from replay_ws.cli import options
 from replay_ws.cli.console import DIFFERENT, SAME, show
 from replay_ws.errors import ConfigError
-from replay_ws.faults.configuration import MockConfiguration, configuration
+from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.report.summaries import Replayed
 from replay_ws.session import Session
 
@@ -66,7 +66,7 @@ def _configuration(
     if not fields:
         return None
     if mode is not None:
-        return configuration(**{"mode": mode, **fields})
+        return MockConfiguration(**{"mode": mode, **fields})
     recorded = [channel.config for channel in source.log.channels]
     if any(config != recorded[0] for config in recorded):
         raise ConfigError(
@@ -74,4 +74,4 @@ def _configuration(
             where="--set",
             mend="say --mode too; it replaces them all",
         )
-    return configuration(**{**(recorded[0] if recorded else {}), **fields})
+    return MockConfiguration(**{**(recorded[0] if recorded else {}), **fields})

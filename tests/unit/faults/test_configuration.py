@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from replay_ws.errors import ConfigError
-from replay_ws.faults.configuration import FIELDS, MockConfiguration, configuration
+from replay_ws.faults.configuration import FIELDS, MockConfiguration
 from replay_ws.faults.modes import MODES, MockBehaviorMode, mode_of
 
 RATES = [
@@ -73,8 +73,8 @@ def test_values_come_back_from_their_plain_form() -> None:
     config = MockConfiguration(
         mode="malformed_data", malformed_kinds=["bom", "null_field"], seed=-5
     )
-    assert configuration(**config.values()) == config
-    assert hash(configuration(**config.values())) == hash(config)
+    assert MockConfiguration(**config.values()) == config
+    assert hash(MockConfiguration(**config.values())) == hash(config)
     assert list(config.values()) == ["mode", *FIELDS]
 
 
@@ -120,7 +120,7 @@ def test_subclasses_of_plain_types_are_kept_as_the_plain_types() -> None:
 
 def refused(**given: Any) -> ConfigError:
     with pytest.raises(ConfigError) as caught:
-        configuration(**given)
+        MockConfiguration(**given)
     return caught.value
 
 
@@ -145,14 +145,14 @@ def test_a_time_is_a_number_of_milliseconds_in_range(name: str, value: Any) -> N
 @pytest.mark.parametrize("name", ["latency_ms", "jitter_ms"])
 def test_latency_is_at_most_ten_seconds(name: str) -> None:
     assert "10000" in refused(**{name: 10_001}).mend
-    assert configuration(**{name: 10_000})
+    assert MockConfiguration(**{name: 10_000})
 
 
 @pytest.mark.parametrize("name", COUNTS)
 @pytest.mark.parametrize("value", [0, -1, 1.5, "3", True])
 def test_a_limit_is_a_whole_number_above_0_or_none(name: str, value: Any) -> None:
     assert refused(**{name: value}).what == f"{name} is {value!r}"
-    assert configuration(**{name: None})
+    assert MockConfiguration(**{name: None})
 
 
 @pytest.mark.parametrize("name", FLAGS)
@@ -199,7 +199,7 @@ def test_a_range_begins_before_it_ends(name: str) -> None:
     error = refused(**{f"{name}_min": 9, f"{name}_max": 8})
     assert error.what == f"{name}_min is 9, above {name}_max 8"
     assert error.mend == "swap the two"
-    assert configuration(**{f"{name}_min": 9, f"{name}_max": 9})
+    assert MockConfiguration(**{f"{name}_min": 9, f"{name}_max": 9})
 
 
 @pytest.mark.parametrize("mode", ["packetloss", "", None, 3, [], "NORMAL"])
