@@ -145,20 +145,25 @@ def cassette(quick: bool) -> Iterator[Figure]:
         for row in zip(*columns, strict=True):
             sink.write(pack(row))
 
-    def read_bare() -> list[Any]:
+    def unpack_bare() -> None:
         unpacker = msgpack.Unpacker(max_buffer_size=0)
         unpacker.feed(data)
-        return list(unpacker)  # kept, as ours are
+        for _ in unpacker:
+            pass
+
+    def unpack_and_keep() -> list[Any]:
+        unpacker = msgpack.Unpacker(max_buffer_size=0)
+        unpacker.feed(data)
+        return list(unpacker)
 
     data = write()
     rounds = 5 if quick else 9
     yield Figure("cassette write / bare pack + write", paired(write, write_bare, rounds), "x", 1.2)
-    yield Figure(
-        "cassette read, verified / bare unpack, kept",
-        paired(lambda: read(data), read_bare, rounds),
-        "x",
-        2.0,
-    )
+    # `read` keeps every row in a log. The first reference throws its rows away, the second keeps
+    # them too; the budget names neither, so both are held against it.
+    for what, bare in (("thrown away", unpack_bare), ("kept", unpack_and_keep)):
+        ratios = paired(partial(read, data), bare, rounds)
+        yield Figure(f"cassette read / bare unpack, rows {what}", ratios, "x", 2.0)
 
 
 def vcr(quick: bool) -> Iterator[Figure]:
