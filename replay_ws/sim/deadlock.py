@@ -13,7 +13,18 @@ from collections.abc import Iterable
 from types import FrameType
 from typing import Any
 
+from replay_ws import clock
+from replay_ws.errors import DeadlockError
 from replay_ws.sim.places import is_library, is_machinery, package_of, place_of
+
+
+def deadlock_at(time_ns: int, tasks: list[asyncio.Task[Any]]) -> DeadlockError:
+    """The error for a run in which only ``tasks`` are left, and nothing will wake them."""
+    number = f"{len(tasks)} task{'s wait' if len(tasks) != 1 else ' waits'}"
+    return DeadlockError(
+        f"deadlock at {clock.time_text(time_ns)}: nothing is ready, no timer is left, {number}",
+        waiting=waiting_lines(tasks),
+    )
 
 
 def waiting_lines(tasks: Iterable[asyncio.Task[Any]]) -> tuple[str, ...]:

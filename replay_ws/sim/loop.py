@@ -22,30 +22,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
+import gc
 import threading
-import warnings
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextvars import Context
 from heapq import heapify, heappop, heappush
 from itertools import count, repeat
-from typing import Any, TypeVar, TypeVarTuple
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from replay_ws import clock
-from replay_ws.errors import DeadlockError, ProgramError
-from replay_ws.sim.deadlock import waiting_lines
+from replay_ws.errors import ProgramError
+from replay_ws.sim.deadlock import deadlock_at
 from replay_ws.sim.escapes import without_escapes
+from replay_ws.sim.generators import OpenGenerators
 from replay_ws.sim.handles import Ready, Timer
+from replay_ws.sim.jobs import Job
 from replay_ws.sim.places import name_of
-from replay_ws.sim.tasks import VirtualTask, in_creation_order
+from replay_ws.sim.tasks import VirtualFuture, VirtualTask, in_creation_order, lane_name
+
+if TYPE_CHECKING:
+    from replay_ws.sim.lanes import LaneQueue, Observer
 
 Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
 
 # Cancelled timers stay in the heap until they surface, or until they are the greater part.
 _HEAP_SIZE_WORTH_COMPACTING = 64
+
+# Cyclic garbage is looked for at the end of these turns only, where the run's author asks for it.
+_TURNS_PER_COLLECTION = 4096
 
 # A signal handler can call in between a look at the queue and the wait; the wait ends by itself.
 _WAIT_FOR_THREADS_S = 0.05
@@ -56,11 +62,13 @@ _EAGER_TASK_FACTORY = getattr(asyncio, "eager_task_factory", None)
 
 @without_escapes
 class VirtualLoop(asyncio.BaseEventLoop):
-    """An asyncio event loop on virtual time, in first-in-first-out order.
+    """An asyncio event loop on virtual time.
 
     Use it as ``asyncio.Runner(loop_factory=VirtualLoop)``, or through ``runner.run_program``.
-    ``turns_per_instant_max`` bounds how long the program may stay in one instant; a program
-    that exceeds it is stopped with an error. ``None`` means no bound.
+    Without ``lanes`` what is ready runs first in, first out; with them their policy says what
+    goes next. ``turns_per_instant_max`` bounds how many turns the program may take in one instant
+    while nothing that ``progress`` counts goes on; a program that exceeds it is stopped with an
+    error. ``None`` means no bound.
     """
 
     # Kept by asyncio.BaseEventLoop, read or set here.
@@ -73,23 +81,28 @@ class VirtualLoop(asyncio.BaseEventLoop):
     _check_thread: Callable[[], None]
     _set_coroutine_origin_tracking: Callable[[bool], None]
 
-    def __init__(self) -> None:
+    def __init__(self, lanes: LaneQueue | None = None) -> None:
         super().__init__()
+        self.lanes = lanes
+        self.turns = 0
         self.foreign_calls = 0
+        self.collects_garbage = False
         self.turns_per_instant_max: int | None = None
+        self.progress: Callable[[], int] = lambda: 0
+        self._progress_seen = 0
         self._now_ns = 0
-        self._queue: deque[Ready | Timer] = deque()
+        self._queue: deque[Ready | Timer] | LaneQueue = deque() if lanes is None else lanes
+        self._incoming: deque[Ready] = deque()  # from foreign threads
         self._timers: list[tuple[int, int, Timer]] = []
         self._timers_cancelled = 0
         self._timer_numbers = count()
         self._task_numbers = count()
         self._task_names = count(1)
+        self.future_numbers = count()
         self._home_thread = threading.get_ident()
         self._external = 0
         self._external_changed = threading.Condition()
-        # Keys stay in the order in which the generators were first iterated.
-        self._generators: WeakKeyDictionary[AsyncGenerator[Any, Any], None] = WeakKeyDictionary()
-        self._accepts_generators = True
+        self._generators = OpenGenerators(self)
         self._accepts_default_jobs = True
 
     # Time
@@ -131,12 +144,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
     ) -> Ready:
         """As ``call_soon``, from any thread; a call from a foreign one is counted."""
+        if threading.get_ident() == (self._thread_id or self._home_thread):
+            return self.call_soon(callback, *args, context=context)
         self._check_closed()
         handle = Ready(callback, args, self, context)
         with self._external_changed:
-            self._queue.append(handle)
-            if threading.get_ident() != (self._thread_id or self._home_thread):
-                self.foreign_calls += 1
+            self._incoming.append(handle)
+            self.foreign_calls += 1
             self._external_changed.notify_all()
         return handle
 
@@ -176,6 +190,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _set_timer(self, when_ns: int | None, timer: Timer) -> Timer:
         self._check_closed()
         if when_ns is not None:
+            if self.lanes is not None:
+                when_ns = self.lanes.arm(timer, when_ns, self._now_ns)
             timer._scheduled = True
             heappush(self._timers, (when_ns, next(self._timer_numbers), timer))
         return timer
@@ -199,28 +215,26 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Run until ``stop()``; a run in which nothing can happen any more is a DeadlockError."""
         self._check_closed()
         self._check_running()
-        hooks_before = sys.get_asyncgen_hooks()
         try:
             self._thread_id = threading.get_ident()
             self._set_coroutine_origin_tracking(self._debug)
-            sys.set_asyncgen_hooks(
-                firstiter=self._generator_started, finalizer=self._generator_dropped
-            )
             asyncio._set_running_loop(self)
-            self._run()
+            with self._generators.hooked():
+                self._run()
         finally:
             asyncio._set_running_loop(None)
-            sys.set_asyncgen_hooks(*hooks_before)
             self._set_coroutine_origin_tracking(False)
             self._thread_id = None
             self._stopping = False
 
     def _run(self) -> None:
         """Take turns until asked to stop. Every step of every program passes here."""
-        queue, timers, popleft = self._queue, self._timers, self._queue.popleft
+        timers = self._timers
         while True:
             self._reach_next_instant()
             for _turn in _up_to(self.turns_per_instant_max):
+                queue = self._queue
+                popleft = queue.popleft
                 for _ in range(len(queue)):
                     handle = popleft()
                     if handle._cancelled:
@@ -231,20 +245,50 @@ class VirtualLoop(asyncio.BaseEventLoop):
                         raise
                     except BaseException as error:
                         self._callback_failed(handle, error)
+                    if self._queue is not queue:  # since this step the run is observed
+                        break
                 if self._stopping:
                     return
+                if self._incoming:
+                    self._admit()
+                self.turns += 1
+                if not self.turns % _TURNS_PER_COLLECTION and self.collects_garbage:
+                    gc.collect()
                 if timers and timers[0][0] <= self._now_ns:
                     self._release_due_timers()
-                if not queue:
+                if not self._queue:
                     break
             else:
                 self._refuse_to_stay()
+
+    def observe(self, observer: Observer) -> None:
+        """Tell ``observer`` what the queue does from the next step on."""
+        if self.lanes is None:
+            self._separate_lanes()
+        assert self.lanes is not None
+        self.lanes.observer = observer
+
+    def _separate_lanes(self) -> None:
+        from replay_ws.sim.lanes import LaneQueue
+        from replay_ws.sim.schedule import Fifo
+
+        self.lanes = LaneQueue(Fifo())
+        for task in self.pending_tasks():
+            if isinstance(task, VirtualTask):
+                task.lane = self.lanes.spawn(lane_name(task.get_coro(), task.get_name()))
+        if self.is_running() and (current := asyncio.current_task(self)) is not None:
+            self.lanes.current = getattr(current, "lane", None) or self.lanes.callbacks
+        while self._queue:
+            self.lanes.append(self._queue.popleft())
+        self._queue = self.lanes
 
     def _reach_next_instant(self) -> None:
         """Return when something is ready, or when the loop was asked to stop."""
         self._release_due_timers()
         while not self._queue and not self._stopping:
-            if self._external:
+            if self._incoming:
+                self._admit()
+            elif self._external:
                 self._wait_for_threads()
             elif self._timers:
                 self._pass_to(self._timers[0][0])
@@ -272,15 +316,18 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 self._queue.append(timer)
 
     def _report_deadlock(self) -> None:
-        tasks = self.pending_tasks()
-        number = f"{len(tasks)} task{'s wait' if len(tasks) != 1 else ' waits'}"
-        raise DeadlockError(
-            f"deadlock at {clock.time_text(self._now_ns)}: "
-            f"nothing is ready, no timer is left, {number}",
-            waiting=waiting_lines(tasks),
-        )
+        raise deadlock_at(self._now_ns, self.pending_tasks())
+
+    def _admit(self) -> None:
+        """Take in what foreign threads called for."""
+        while self._incoming:
+            self._queue.append(self._incoming.popleft())
 
     def _refuse_to_stay(self) -> None:
+        """Raises ProgramError, unless there was progress since the last time."""
+        before, self._progress_seen = self._progress_seen, self.progress()
+        if self._progress_seen != before:
+            return
         raise ProgramError(
             f"the program took {self.turns_per_instant_max} turns, and time did not pass",
             where=f"at {clock.time_text(self._now_ns)}",
@@ -317,7 +364,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _wait_for_threads(self) -> None:
         with self._external_changed:
-            if self._external and not self._queue:
+            if self._external and not self._incoming:
                 self._external_changed.wait(_WAIT_FOR_THREADS_S)
 
     def run_in_executor(  # type: ignore[override]  # typeshed has it as a coroutine
@@ -332,28 +379,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if executor is None and not self._accepts_default_jobs:
             raise RuntimeError("Executor shutdown has been called")
         future = self.create_future()
-        self.call_soon(self._run_job, future, func, args)
+        lane = self.lanes.spawn(name_of(func)) if self.lanes is not None else None
+        self.call_soon(Job(future, func, args, lane).run)
         return future
-
-    def _run_job(
-        self, future: asyncio.Future[Any], func: Callable[..., Any], args: tuple[Any, ...]
-    ) -> None:
-        if future.done():  # cancelled before its turn
-            return
-        asyncio._set_running_loop(None)
-        try:
-            result = func(*args)
-        except StopIteration as error:
-            # Raised through a coroutine it would end that coroutine (PEP 479).
-            wrapped = RuntimeError("a function in an executor raised StopIteration")
-            wrapped.__cause__ = error
-            future.set_exception(wrapped)
-        except BaseException as error:
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-        finally:
-            asyncio._set_running_loop(self)
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         """Accept no more work for the default executor; there are no threads to wait for."""
@@ -371,6 +399,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     ) -> asyncio.Task[Result]:
         """A task that runs ``coro``; unnamed ones are ``Task-1``, ``Task-2``, ... in every loop."""
         self._check_closed()
+        lane = None if self.lanes is None else self.lanes.spawn(lane_name(coro, name))
         if name is None:
             name = f"Task-{next(self._task_names)}"
         factory = self.get_task_factory()
@@ -378,49 +407,20 @@ class VirtualLoop(asyncio.BaseEventLoop):
             return super().create_task(coro, name=name, context=context, **options)
         if factory is not None:
             options.setdefault("eager_start", True)
-        return VirtualTask(
-            next(self._task_numbers), coro, loop=self, name=name, context=context, **options
-        )
+        number = next(self._task_numbers)
+        return VirtualTask(number, lane, coro, loop=self, name=name, context=context, **options)
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """A future that hashes by when it was first hashed, not by its address."""
+        return VirtualFuture(loop=self)
 
     def pending_tasks(self) -> list[asyncio.Task[Any]]:
         """The tasks that are not done, in creation order."""
         return in_creation_order(asyncio.all_tasks(self))
 
-    # Asynchronous generators
-
-    def _generator_started(self, generator: AsyncGenerator[Any, Any]) -> None:
-        if not self._accepts_generators:
-            warnings.warn(
-                f"asynchronous generator {name_of(generator)} was started "
-                "after the loop shut its generators down",
-                ResourceWarning,
-                stacklevel=2,
-                source=self,
-            )
-        self._generators[generator] = None
-
-    def _generator_dropped(self, generator: AsyncGenerator[Any, Any]) -> None:
-        self._generators.pop(generator, None)
-        if not self._closed:
-            self.call_soon_threadsafe(self.create_task, generator.aclose())
-
     async def shutdown_asyncgens(self) -> None:
         """Close the asynchronous generators that are still open, the oldest first."""
-        self._accepts_generators = False
-        generators = list(self._generators)
-        self._generators.clear()
-        outcomes = await asyncio.gather(
-            *(generator.aclose() for generator in generators), return_exceptions=True
-        )
-        for generator, outcome in zip(generators, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                self.call_exception_handler(
-                    {
-                        "message": f"closing asynchronous generator {name_of(generator)} failed",
-                        "exception": outcome,
-                        "asyncgen": generator,
-                    }
-                )
+        await self._generators.close()
 
     # End
 
@@ -428,6 +428,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Forget what is still queued. The clock can still be read."""
         super().close()
         self._queue.clear()
+        self._incoming.clear()
         self._timers.clear()
 
 

@@ -15,17 +15,43 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from replay_ws.sim.schedule import Lane
+
+
+class VirtualFuture(asyncio.Future[Any]):
+    """An asyncio future that hashes by when it was first hashed.
+
+    ``set(futures)`` hashes its members in the order given, so the order of the set follows from
+    that of the list; most futures are in no set, and to number those would be a waste.
+    """
+
+    __slots__ = ("_number",)
+
+    def __hash__(self) -> int:
+        try:
+            return self._number
+        except AttributeError:
+            loop: Any = self.get_loop()
+            number: int = next(loop.future_numbers)
+            self._number = number
+            return self._number
 
 
 class VirtualTask(asyncio.Task[Any]):
-    """An asyncio task that hashes by ``number``, its place in its loop's creation order."""
+    """An asyncio task that hashes by ``number``, its place in its loop's creation order.
 
-    __slots__ = ("_is_being_cancelled", "number")
+    ``lane`` is what a schedule knows it by, if the loop has lanes.
+    """
 
-    def __init__(self, number: int, coroutine: Any, **options: Any) -> None:
+    __slots__ = ("_is_being_cancelled", "lane", "number")
+
+    def __init__(self, number: int, lane: Lane | None, coroutine: Any, **options: Any) -> None:
         # First of all: asyncio puts the task into a set while it initialises it.
         self.number = number
+        self.lane = lane
         self._is_being_cancelled = False
         super().__init__(coroutine, **options)
 
@@ -51,6 +77,14 @@ class VirtualTask(asyncio.Task[Any]):
                 cancelled.cancel()
                 self.get_loop().call_soon(callback, cancelled, context=context)
                 return
+
+
+def lane_name(coroutine: object, name: object = None) -> str:
+    """What a task's lane is called: the name it was given, or else that of its coroutine."""
+    if name is not None:
+        return str(name)
+    qualified: str = getattr(coroutine, "__qualname__", type(coroutine).__name__)
+    return qualified.rpartition("<locals>.")[2]
 
 
 def in_creation_order(tasks: set[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:

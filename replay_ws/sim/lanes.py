@@ -1,0 +1,174 @@
+"""The ready queue of a run in which order is a choice.
+
+Theory of operation. Each handle belongs to a lane: the task or thread whose step it is, or else
+the lane of plain callbacks, whose path is empty. Within a lane handles keep their order of
+arrival; between lanes the policy's ranks decide. Only the first handle of a lane competes, so the
+heap holds each ready lane once.
+
+What the policy chose is written down as *holds*: the n-th step of a lane waits until so many more
+arrivals have gone by. Let ``a`` be the arrival number of a step and ``key = (a + hold, a)``. A
+queue that always runs the lowest key repeats the order of this one, provided that the keys of
+whatever was ready together rise in the order in which it ran. So each step that runs gets the
+smallest hold that puts its key behind the last one's; for a step that nobody overtook that is 0,
+and is not stored. Once nothing is left in the queue nothing can be overtaken, and keys start anew.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Mapping
+from heapq import heappop, heappush
+from typing import Protocol
+
+from replay_ws.sim.handles import Ready, Timer
+from replay_ws.sim.schedule import Lane, Policy, lateness_ns
+
+__all__ = ["Departures", "Lane", "LaneQueue", "Observer"]
+
+Departures = dict[tuple[str, str], "array[int]"]
+"""What departed from the order of arrival: (kind, lane's path) -> nth, amount, nth, amount, ...
+
+``hold``: the nth step waited for so many arrivals; ``late``: the nth timer fired so many
+nanoseconds after its time; ``cancel`` and ``fail``: the nth step met an injected cancellation or
+failure (amount 1).
+"""
+
+
+class Observer(Protocol):
+    """Is told what the queue does. Whatever a step does happens between two ``begins``."""
+
+    def queued(self, handle: Ready | Timer, lane: Lane) -> None:
+        """``handle`` became ready, by the doing of the current lane unless it is a timer."""
+        ...
+
+    def begins(self, handle: Ready | Timer, lane: Lane) -> None:
+        """The step of ``handle`` starts, and the one before it has ended."""
+        ...
+
+    def armed(self, timer: Timer) -> None:
+        """The current lane set ``timer``; the loop queues it when it is due."""
+        ...
+
+
+class LaneQueue:
+    """Handles that are ready, in lanes; the policy says which lane goes next.
+
+    ``seed`` keys the draws of its lanes. ``jitter`` lets timers be late; ``late`` says by how
+    much instead, for (path, nth timer).
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        seed: int = 0,
+        jitter: bool = False,
+        late: Mapping[tuple[str, int], int] | None = None,
+    ) -> None:
+        self.callbacks = Lane("", None, seed)
+        self.current = self.callbacks
+        """The lane whose step runs."""
+        self.observer: Observer | None = None
+        self.departures: Departures = {}
+        self._policy = policy
+        self._seed = seed
+        self._jitter = jitter
+        self._late = late
+        self._waiting: dict[Lane, deque[tuple[int, Ready | Timer]]] = {}
+        self._unranked: list[Lane] = []
+        self._ranked: list[tuple[int, int, Lane]] = []
+        self._arrivals = 0
+        self._size = 0
+        self._last_key = self._last_arrival = -1
+
+    def __len__(self) -> int:
+        return self._size
+
+    def clear(self) -> None:
+        """Forget what is ready."""
+        self._waiting.clear()
+        self._unranked.clear()
+        self._ranked.clear()
+        self._size = 0
+
+    def spawn(self, name: str, parent: Lane | None = None) -> Lane:
+        """A new lane called ``name``, begun by ``parent`` or else by the lane that runs."""
+        parent = parent or self.current
+        return Lane(parent.child_path(name), parent, self._seed)
+
+    def append(self, handle: Ready | Timer) -> None:
+        """Make ``handle`` ready."""
+        owner = getattr(handle._callback, "__self__", None)
+        lane = getattr(owner, "lane", None) or self.callbacks
+        arrival = self._arrivals
+        self._arrivals = arrival + 1
+        self._size += 1
+        waiting = self._waiting.get(lane)
+        if waiting is None:
+            self._waiting[lane] = deque(((arrival, handle),))
+            self._unranked.append(lane)
+        else:
+            waiting.append((arrival, handle))
+        if self.observer is not None:
+            self.observer.queued(handle, lane)
+
+    def popleft(self) -> Ready | Timer:
+        """Take out the handle that goes next. IndexError when none is ready."""
+        lane = self._pick()
+        waiting = self._waiting[lane]
+        arrival, handle = waiting.popleft()
+        self._size -= 1
+        self._keep_order(lane, arrival)
+        lane.steps += 1
+        if waiting:
+            self._unranked.append(lane)
+        else:
+            del self._waiting[lane]
+        self.current = lane
+        if self.observer is not None:
+            self.observer.begins(handle, lane)
+        return handle
+
+    def _pick(self) -> Lane:
+        unranked, ranked = self._unranked, self._ranked
+        if len(unranked) == 1 and not ranked:
+            return unranked.pop()  # there is no choice, and a draw that is not made costs nothing
+        policy = self._policy
+        for lane in unranked:
+            arrival = self._waiting[lane][0][0]
+            heappush(ranked, (policy.rank(lane, arrival), arrival, lane))
+        unranked.clear()
+        rank, _, lane = heappop(ranked)
+        policy.picked(lane, rank)
+        return lane
+
+    def _keep_order(self, lane: Lane, arrival: int) -> None:
+        """Write down what holds this step behind the one that ran before it."""
+        key = max(arrival, self._last_key + (arrival <= self._last_arrival))
+        if key > arrival:
+            self.depart("hold", lane, lane.steps, key - arrival)
+        self._last_key, self._last_arrival = (key, arrival) if self._size else (-1, -1)
+
+    def arm(self, timer: Timer, when_ns: int, now_ns: int) -> int:
+        """When ``timer`` fires that the current lane set for ``when_ns``."""
+        lane = self.current
+        late_ns = 0
+        if self._late is not None:
+            late_ns = self._late.get((lane.path, lane.timers), 0)
+        elif self._jitter and when_ns > now_ns:
+            late_ns = lateness_ns(lane, when_ns - now_ns)
+        if late_ns:
+            self.depart("late", lane, lane.timers, late_ns)
+        lane.timers += 1
+        if self.observer is not None:
+            self.observer.armed(timer)
+        return when_ns + late_ns
+
+    def depart(self, kind: str, lane: Lane, nth: int, amount: int) -> None:
+        """Write down one departure from the order of arrival."""
+        told = self.departures.get((kind, lane.path))
+        if told is None:
+            told = self.departures[kind, lane.path] = array("q")
+        told.append(nth)
+        told.append(amount)
