@@ -75,7 +75,6 @@ class LaneQueue:
         self._seed = seed
         self._jitter = jitter
         self._late = late
-        self._waiting: dict[Lane, deque[tuple[int, Ready | Timer]]] = {}
         self._unranked: list[Lane] = []
         self._ranked: list[tuple[int, int, Lane]] = []
         self._arrivals = 0
@@ -87,7 +86,8 @@ class LaneQueue:
 
     def clear(self) -> None:
         """Forget what is ready."""
-        self._waiting.clear()
+        for lane in [*self._unranked, *(entry[2] for entry in self._ranked)]:
+            lane.handle = lane.later = None
         self._unranked.clear()
         self._ranked.clear()
         self._size = 0
@@ -100,55 +100,63 @@ class LaneQueue:
     def append(self, handle: Ready | Timer) -> None:
         """Make ``handle`` ready."""
         owner = getattr(handle._callback, "__self__", None)
-        lane = getattr(owner, "lane", None) or self.callbacks
-        arrival = self._arrivals
-        self._arrivals = arrival + 1
+        lane = self.callbacks if owner is None else getattr(owner, "lane", None) or self.callbacks
+        arrival = self._arrivals = self._arrivals + 1
         self._size += 1
-        waiting = self._waiting.get(lane)
-        if waiting is None:
-            self._waiting[lane] = deque(((arrival, handle),))
+        if lane.handle is None:
+            lane.handle = handle
+            lane.arrival = arrival
             self._unranked.append(lane)
+        elif lane.later is None:
+            lane.later = deque(((handle, arrival),))
         else:
-            waiting.append((arrival, handle))
+            lane.later.append((handle, arrival))
         if self.observer is not None:
             self.observer.queued(handle, lane)
 
     def popleft(self) -> Ready | Timer:
         """Take out the handle that goes next. IndexError when none is ready."""
-        lane = self._pick()
-        waiting = self._waiting[lane]
-        arrival, handle = waiting.popleft()
-        self._size -= 1
-        self._keep_order(lane, arrival)
-        lane.steps += 1
-        if waiting:
-            self._unranked.append(lane)
+        unranked = self._unranked
+        if len(unranked) == 1 and not self._ranked:
+            lane = unranked.pop()  # there is no choice, and a draw not made costs nothing
         else:
-            del self._waiting[lane]
+            lane = self._pick()
+        handle: Ready | Timer = lane.handle
+        arrival = lane.arrival
+        if lane.later:
+            lane.handle, lane.arrival = lane.later.popleft()
+            unranked.append(lane)
+        else:
+            lane.handle = None
+        key = arrival
+        if arrival <= self._last_key:
+            key = self._hold(lane, arrival)
+        self._size -= 1
+        if self._size:
+            self._last_key, self._last_arrival = key, arrival
+        else:
+            self._last_key = -1
+        lane.steps += 1
         self.current = lane
         if self.observer is not None:
             self.observer.begins(handle, lane)
         return handle
 
     def _pick(self) -> Lane:
-        unranked, ranked = self._unranked, self._ranked
-        if len(unranked) == 1 and not ranked:
-            return unranked.pop()  # there is no choice, and a draw that is not made costs nothing
-        policy = self._policy
+        unranked, ranked, policy = self._unranked, self._ranked, self._policy
         for lane in unranked:
-            arrival = self._waiting[lane][0][0]
-            heappush(ranked, (policy.rank(lane, arrival), arrival, lane))
+            heappush(ranked, (policy.rank(lane, lane.arrival), lane.arrival, lane))
         unranked.clear()
         rank, _, lane = heappop(ranked)
         policy.picked(lane, rank)
         return lane
 
-    def _keep_order(self, lane: Lane, arrival: int) -> None:
-        """Write down what holds this step behind the one that ran before it."""
-        key = max(arrival, self._last_key + (arrival <= self._last_arrival))
+    def _hold(self, lane: Lane, arrival: int) -> int:
+        """Write down what holds the next step of ``lane`` behind the last one; returns its key."""
+        key = self._last_key + (arrival <= self._last_arrival)
         if key > arrival:
             self.depart("hold", lane, lane.steps, key - arrival)
-        self._last_key, self._last_arrival = (key, arrival) if self._size else (-1, -1)
+        return key
 
     def arm(self, timer: Timer, when_ns: int, now_ns: int) -> int:
         """When ``timer`` fires that the current lane set for ``when_ns``."""

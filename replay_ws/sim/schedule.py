@@ -26,11 +26,12 @@ Burckhardt et al., ASPLOS 2010; uniform random walks, Zhao et al., ASPLOS 2025.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
-from typing import Protocol
+from typing import Any, Protocol
 
 from replay_ws.clock import NS_PER_S
 from replay_ws.errors import ConfigError, unknown
@@ -124,7 +125,19 @@ class Lane:
     the second ``worker`` that ``main`` started. ``steps`` counts the steps that have begun.
     """
 
-    __slots__ = ("_children", "_seed", "_streams", "parent", "path", "standing", "steps", "timers")
+    __slots__ = (
+        "_children",
+        "_seed",
+        "_streams",
+        "arrival",
+        "handle",
+        "later",
+        "parent",
+        "path",
+        "standing",
+        "steps",
+        "timers",
+    )
 
     def __init__(self, path: str, parent: Lane | None, seed: int) -> None:
         self.path = path
@@ -133,6 +146,10 @@ class Lane:
         self.timers = 0
         self.standing: int | None = None
         """What its policy remembers of it."""
+        # What it has to run, for the queue. Most lanes never have more than one handle.
+        self.handle: Any = None
+        self.arrival = 0
+        self.later: deque[tuple[Any, int]] | None = None
         self._seed = seed
         self._streams: dict[str, Stream] = {}
         self._children: dict[str, int] = {}

@@ -30,13 +30,14 @@ class VirtualFuture(asyncio.Future[Any]):
 
     __slots__ = ("_number",)
 
+    _number: int
+
     def __hash__(self) -> int:
         try:
             return self._number
         except AttributeError:
             loop: Any = self.get_loop()
-            number: int = next(loop.future_numbers)
-            self._number = number
+            self._number = next(loop.future_numbers)
             return self._number
 
 
