@@ -43,7 +43,7 @@ class Observer(Protocol):
         ...
 
     def begins(self, handle: Ready | Timer, lane: Lane) -> None:
-        """The step of ``handle`` starts, and the one before it has ended."""
+        """The step of ``handle`` starts, which ``lane.steps`` counts; the one before has ended."""
         ...
 
     def armed(self, timer: Timer) -> None:
@@ -69,7 +69,7 @@ class LaneQueue:
         self.callbacks = Lane("", None, seed)
         self.current = self.callbacks
         """The lane whose step runs."""
-        self.observer: Observer | None = None
+        self.observers: list[Observer] = []
         self.departures: Departures = {}
         self._policy = policy
         self._seed = seed
@@ -111,8 +111,8 @@ class LaneQueue:
             lane.later = deque(((handle, arrival),))
         else:
             lane.later.append((handle, arrival))
-        if self.observer is not None:
-            self.observer.queued(handle, lane)
+        for observer in self.observers:
+            observer.queued(handle, lane)
 
     def popleft(self) -> Ready | Timer:
         """Take out the handle that goes next. IndexError when none is ready."""
@@ -138,8 +138,8 @@ class LaneQueue:
             self._last_key = -1
         lane.steps += 1
         self.current = lane
-        if self.observer is not None:
-            self.observer.begins(handle, lane)
+        for observer in self.observers:
+            observer.begins(handle, lane)
         return handle
 
     def _pick(self) -> Lane:
@@ -169,8 +169,8 @@ class LaneQueue:
         if late_ns:
             self.depart("late", lane, lane.timers, late_ns)
         lane.timers += 1
-        if self.observer is not None:
-            self.observer.armed(timer)
+        for observer in self.observers:
+            observer.armed(timer)
         return when_ns + late_ns
 
     def depart(self, kind: str, lane: Lane, nth: int, amount: int) -> None:

@@ -266,7 +266,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if self.lanes is None:
             self._separate_lanes()
         assert self.lanes is not None
-        self.lanes.observer = observer
+        self.lanes.observers.append(observer)
 
     def _separate_lanes(self) -> None:
         from replay_ws.sim.lanes import LaneQueue
