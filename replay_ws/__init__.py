@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from replay_ws.api import RunResult as RunResult
     from replay_ws.api import check as check
     from replay_ws.api import compare as compare
     from replay_ws.api import load as load
@@ -36,11 +35,13 @@ if TYPE_CHECKING:
     from replay_ws.mock.manager import SendResult as SendResult
     from replay_ws.mock.metrics import WebSocketMetrics as WebSocketMetrics
     from replay_ws.mock.threads import MockWebSocketState as MockWebSocketState
+    from replay_ws.session import RunResult as RunResult
     from replay_ws.session import Session as Session
     from replay_ws.sim.loop import VirtualLoop as VirtualLoop
+    from replay_ws.sim.schedule import Schedule as Schedule
 
 _HOMES = {
-    "replay_ws.api": "RunResult check compare load replay run save",
+    "replay_ws.api": "check compare load replay run save",
     "replay_ws.cassette.redaction": "Redactor",
     "replay_ws.errors": (
         "CassetteError ConfigError DeadlockError EscapeError GoldenMismatch ProgramError "
@@ -52,8 +53,9 @@ _HOMES = {
     "replay_ws.mock.manager": "MockWebSocketManager SendResult",
     "replay_ws.mock.metrics": "WebSocketMetrics",
     "replay_ws.mock.threads": "MockWebSocketState",
-    "replay_ws.session": "Session",
+    "replay_ws.session": "RunResult Session",
     "replay_ws.sim.loop": "VirtualLoop",
+    "replay_ws.sim.schedule": "Schedule",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

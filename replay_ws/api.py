@@ -5,46 +5,28 @@ A session, the result of a run or the path of a cassette will do as input.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from replay_ws.errors import CassetteError, ConfigError, ProgramError, unknown
+from replay_ws.errors import CassetteError, ConfigError
 from replay_ws.faults.configuration import (
     DEFAULT,
     MockConfiguration,
     require_configuration,
 )
-from replay_ws.session import Session
+from replay_ws.session import RunResult, Session
 
 if TYPE_CHECKING:
     from replay_ws.cassette.redaction import RedactorChoice
-    from replay_ws.cassette.writer import StreamingWriter
     from replay_ws.compliance import Profile, Report
     from replay_ws.diff import Diff
-    from replay_ws.events.log import Log
     from replay_ws.events.model import Plan
     from replay_ws.faults.modes import MockBehaviorMode
+    from replay_ws.running import Escapes, Threads
+    from replay_ws.sim.schedule import Schedule
 
 Value = TypeVar("Value")
-SCHEDULES = ("fifo",)
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult(Generic[Value]):
-    """What a run gave: the program's value and the session that it left."""
-
-    value: Value
-    session: Session
-
-    @property
-    def digest(self) -> str:
-        """The session's digest, in hex."""
-        return self.session.digest
-
-
 Source = Session | RunResult[Any] | str | os.PathLike[str]
 """A session, the result of a run, or the path of a cassette."""
 
@@ -53,16 +35,24 @@ def run(
     program: Callable[[], Awaitable[Value]],
     *,
     seed: int = 0,
-    schedule: str = "fifo",
+    schedule: str | Schedule = "fifo",
+    plan: Plan | None = None,
     mode: MockBehaviorMode | str | None = None,
     config: MockConfiguration | None = None,
     profile: str = "agent5",
     record: str | os.PathLike[str] | None = None,
     redactor: RedactorChoice = "default",
+    threads: Threads = "refuse",
+    escapes: Escapes = "error",
+    turns_per_instant_max: int | None = 1_000_000,
 ) -> RunResult[Value]:
     """Run ``program()`` on virtual time and return its value and session.
 
     Mocks made inside follow ``seed`` and ``mode`` (or ``config``) unless they were given their own.
+    ``schedule`` says which ready task goes next: ``fifo``, ``legal``, ``pos``, ``urw``, ``pct``,
+    ``random``, ``portfolio`` (one of these, by the seed), or a ``Schedule`` with more to say.
+    ``urw`` and ``pct`` run the program once more, to count its steps. With the ``plan`` of an
+    earlier session both faults and order come from there, and no chance is drawn.
     What the program raises comes out unchanged, with the session as its attribute ``session``.
     With ``record`` the session streams to that cassette, which is whole also after an exception,
     but only a program that ended well replaces a file: the session of another goes to a new file
@@ -70,70 +60,28 @@ def run(
     ``redactor=None`` records secrets as they are.
 
     Raises ConfigError for an unknown mode or schedule, ProgramError for something that is no
-    program, DeadlockError when nothing can happen any more, CassetteError when ``record`` cannot
-    be written.
+    program, or one that takes more turns than ``turns_per_instant_max`` while neither time passes
+    nor anything is recorded, DeadlockError when nothing can happen any more, CassetteError when
+    ``record`` cannot be written.
     """
     from replay_ws.cassette.redaction import redactor_of
-    from replay_ws.events.log import Header
-    from replay_ws.recording import CURRENT, LoopClock, Recording
-    from replay_ws.sim.loop import VirtualLoop
-    from replay_ws.sim.runner import refuse_to_nest, run_program
+    from replay_ws.running import Conditions, execute
+    from replay_ws.sim.schedule import Schedule
 
-    refuse_to_nest()
-    if schedule not in SCHEDULES:
-        raise unknown("schedule", schedule, SCHEDULES)
     base = DEFAULT if config is None else config
     require_configuration(base)
-    if mode is not None:
-        base = base.replace(mode=mode)
-    seed = MockConfiguration(seed=seed).seed or 0  # refuses what is no seed
-    loop = VirtualLoop()
-    header = Header(seed=seed, schedule=schedule, profile=profile)
-    recording = Recording(header, LoopClock(loop), redactor_of(redactor), base)
-    # Callbacks, for a context manager would write to an exception that may be frozen.
-    with contextlib.ExitStack() as edges:
-        edges.callback(loop.close)
-        edges.callback(CURRENT.reset, CURRENT.set(recording))
-        writer = _writer(recording.log, record)
-        if writer is not None:
-            edges.callback(writer.close, failed=True)  # unless it was closed below
-        try:
-            value = run_program(program, loop=loop)
-        except BaseException as error:
-            session = recording.finish(error)
-            _attach(error, session=session)
-            if writer is not None:
-                _end_failed(writer, session, error)
-            raise
-        session = recording.finish()
-        if writer is not None:
-            writer.close()
-        return RunResult(value, session)
-
-
-def _writer(log: Log, path: str | os.PathLike[str] | None) -> StreamingWriter | None:
-    if path is None:
-        return None
-    from replay_ws.cassette.writer import StreamingWriter
-
-    return StreamingWriter(log, path)
-
-
-def _end_failed(writer: StreamingWriter, session: Session, error: BaseException) -> None:
-    """Keep what a program recorded that failed, and say where; of one that never began, nothing."""
-    if isinstance(error, ProgramError) and not session.events:
-        writer.discard()
-        return
-    place = writer.close(failed=True)
-    _attach(error, recorded=place)
-    if place is not None and place != writer.path:
-        error.add_note(f"recorded in {place}; {writer.path} stays as it was")
-
-
-def _attach(error: BaseException, **facts: object) -> None:
-    with contextlib.suppress(AttributeError):  # a frozen exception
-        for name, fact in facts.items():
-            setattr(error, name, fact)
+    conditions = Conditions(
+        seed=MockConfiguration(seed=seed).seed or 0,  # refuses what is no seed
+        schedule=schedule if isinstance(schedule, Schedule) else Schedule(schedule),
+        plan=plan,
+        config=base if mode is None else base.replace(mode=mode),
+        profile=profile,
+        redactor=redactor_of(redactor),
+        threads=threads,
+        escapes=escapes,
+        turns_per_instant_max=turns_per_instant_max,
+    )
+    return execute(program, conditions, record=record)
 
 
 def save(source: Source, path: str | os.PathLike[str]) -> None:

@@ -8,7 +8,7 @@ from a plan alone?
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -34,9 +34,22 @@ class Played(NamedTuple):
 
 
 def plan_of(log: Log) -> Plan:
-    """All decisions of ``log``, in order."""
+    """All decisions of ``log``: what struck messages, in order, then what the schedule chose."""
+    return Plan((*strikes_of(log), *_scheduling(log)))
+
+
+def strikes_of(log: Log) -> Plan:
+    """The decisions of ``log`` that are about messages, which are all that a replay needs."""
     rows = [row for row, op in enumerate(log.ops) if op == Op.DECISION]
     return Plan(tuple(_decision(log, row) for row in rows))
+
+
+def _scheduling(log: Log) -> Iterator[Decision]:
+    for row, op in enumerate(log.ops):
+        if op == Op.SCHEDULE:
+            kind, path, amounts = log.value(row)[:3]
+            for nth, amount in zip(amounts[::2], amounts[1::2], strict=True):
+                yield Decision(kind, path, Direction.DOWNSTREAM, "", nth, 0, amount)
 
 
 def _decision(log: Log, row: int) -> Decision:

@@ -17,8 +17,9 @@ from replay_ws.cassette.redaction import Redactor
 from replay_ws.channel import Network
 from replay_ws.errors import ConfigError, ProgramError
 from replay_ws.events.log import Header, Log, Op
+from replay_ws.events.model import Plan
 from replay_ws.faults.configuration import DEFAULT, MockConfiguration
-from replay_ws.faults.toxics import Dice
+from replay_ws.faults.toxics import Chance, Dice, Script
 from replay_ws.session import Session
 from replay_ws.sim.loop import VirtualLoop
 
@@ -81,7 +82,8 @@ class OwnClock:
 class Recording:
     """Collects what mocks do until somebody asks for the session. Safe to share between threads.
 
-    ``config`` is what mocks follow in what they were not given.
+    ``config`` is what mocks follow in what they were not given; a ``plan`` decides instead of the
+    seed.
     """
 
     def __init__(
@@ -90,12 +92,14 @@ class Recording:
         clock: Clock,
         redactor: Redactor | None,
         config: MockConfiguration = DEFAULT,
+        plan: Plan | None = None,
     ) -> None:
         self.log = Log(header)
         self.network = Network(self.log)
         self.clock = clock
         self.redactor = redactor
         self.config = config
+        self.plan = plan
         self.lock = threading.RLock()
         self.ended: Session | None = None
         """The whole session, once it is over."""
@@ -117,8 +121,10 @@ class Recording:
             seed = header.seed if config.seed is None else config.seed
             if config.seed == header.seed:
                 config = config.replace(seed=None)  # said once, in the header
-            dice = Dice(seed, config, self.log)
-            return self.network.add_channel(name, config, dice, self.clock.now_ns())
+            chance: Chance = Dice(seed, config, self.log)
+            if self.plan is not None:
+                chance = Script(self.plan, self.log)
+            return self.network.add_channel(name, config, chance, self.clock.now_ns())
 
     def require_open(self) -> None:
         """Raises ProgramError when the session is over: a session does not change any more."""
@@ -131,9 +137,13 @@ class Recording:
 
     def mark(self, remark: str) -> None:
         """Leave a remark for readers."""
+        self.note(Op.MARK, {"mark": remark})
+
+    def note(self, op: Op, value: object) -> None:
+        """Write down something that is no message, unless the session is over."""
         with self.lock:
             if self.ended is None:
-                self.log.note(Op.MARK, 0, self.clock.now_ns(), {"mark": remark})
+                self.log.note(op, 0, max(self.clock.now_ns(), self.log.end_ns), value)
 
     async def settle(self) -> None:
         """Let time pass until nothing is on its way, but for what an outage holds."""

@@ -7,9 +7,10 @@ objects follow from it; each is worked out when it is first asked for.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from replay_ws.cassette.format import digest as log_digest
 from replay_ws.channel import Outcome
@@ -18,7 +19,9 @@ from replay_ws.events.log import MESSAGES, Direction, Log, Op
 from replay_ws.events.model import Event, Fate, Ledger, Plan
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.faults.malformed import damage
-from replay_ws.playback import outcome_of, plan_of
+from replay_ws.playback import outcome_of, plan_of, strikes_of
+
+Value = TypeVar("Value")
 
 
 class Session:
@@ -39,7 +42,7 @@ class Session:
         Raises CassetteError when these contradict each other.
         """
         if self._outcome is None:
-            self._outcome = outcome_of(self.log, self.plan)
+            self._outcome = outcome_of(self.log, strikes_of(self.log))
         return self._outcome
 
     @property
@@ -164,3 +167,16 @@ class Session:
     def __repr__(self) -> str:
         duration = time_text(self.end_ns)
         return f"<Session seed={self.seed} {self.ledger} in {duration}, ended {self.end['status']}>"
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult(Generic[Value]):
+    """What a run gave: the program's value and the session that it left."""
+
+    value: Value
+    session: Session
+
+    @property
+    def digest(self) -> str:
+        """The session's digest, in hex."""
+        return self.session.digest

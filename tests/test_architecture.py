@@ -32,6 +32,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("session",),
     ("sim", "cassette", "report"),
     ("recording",),
+    ("running",),
     ("recorder", "replayer", "mock"),
     ("api", "hunter", "legacy"),
     ("cli", "pytest_plugin"),

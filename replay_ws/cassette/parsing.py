@@ -309,13 +309,16 @@ def _check_shapes(columns: Columns) -> None:
 
 
 _PLAYED = {
-    op: bytes(number == op for number in range(256)) for op in (Op.CONTROL, Op.DECISION, Op.END)
+    op: bytes(number == op for number in range(256))
+    for op in (Op.CONTROL, Op.DECISION, Op.SCHEDULE, Op.END)
 }
 """Ops whose bodies are played; for each a table that translates it to 1 and all others to 0."""
 _REFERRING_OPS = (Op.CHANNEL, Op.CONNECTION, Op.KIND, Op.CONTROL)
 """Ops of the rows that define names, or refer to one inside their body."""
 _REFERRING = re.compile(b"[%c%c%c%c]" % _REFERRING_OPS)
-UNBOUND_OPS = bytes((Op.MARK, Op.CHANNEL, Op.CONNECTION, Op.KIND, Op.CONTROL, Op.END))
+UNBOUND_OPS = bytes(
+    (Op.MARK, Op.CHANNEL, Op.CONNECTION, Op.KIND, Op.CONTROL, Op.SCHEDULE, Op.END)
+)
 """Ops that need no connection."""
 
 

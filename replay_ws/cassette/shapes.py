@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any
 
 from replay_ws.events.encoding import EncodingError, decode
 from replay_ws.events.log import STRUCTURED, Op
 
 # A type; a range of integers; a list of shapes for an array with at least these items; a dict for a
-# map with these keys.
+# map with these keys; a function that says whether a value will do.
 Shape = Any
+def _are_pairs(value: Any) -> bool:
+    """Whether it is ``[nth, amount, nth, amount, ...]``."""
+    numbers = isinstance(value, list) and not len(value) % 2
+    return numbers and all(type(number) is int and 0 <= number < 1 << 63 for number in value)
+
+
 SHAPES: dict[int, Shape] = {
     Op.OBJECT: object,
     Op.INVALID: object,
@@ -24,6 +31,7 @@ SHAPES: dict[int, Shape] = {
     Op.KIND: str,
     Op.CONTROL: {"do": str, "channel": range(1 << 32)},
     Op.DECISION: [str, range(1 << 32), range(1, 1 << 63)],
+    Op.SCHEDULE: [str, str, _are_pairs],
     Op.END: {"status": str},
 }
 assert SHAPES.keys() == STRUCTURED
@@ -35,6 +43,8 @@ def fits(value: Any, shape: Shape) -> bool:
         return type(value) is int and value in shape
     if type(shape) is type:
         return isinstance(value, shape) and not (shape is int and isinstance(value, bool))
+    if isinstance(shape, FunctionType):
+        return bool(shape(value))
     if isinstance(shape, list):
         whole = isinstance(value, list) and len(value) >= len(shape)
         return whole and all(map(fits, value, shape))

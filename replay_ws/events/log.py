@@ -49,6 +49,7 @@ class Op(IntEnum):
     KIND = 50  # a payload type gets its number
     CONTROL = 51  # what the program did to the network: {"do": ...}
     DECISION = 52  # [toxic, attempt, amount]: a keyed choice that departs from the default
+    SCHEDULE = 53  # [kind, path, [nth, amount, ...]]: where a task departed from arrival order
     END = 63  # {"status": "ok" | "error", ...}
 
 

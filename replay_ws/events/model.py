@@ -97,9 +97,18 @@ class Event:
         return (self.connection, self.direction, self.type, self.index)
 
 
+SCHEDULING = ("hold", "late", "cancel", "fail")
+"""What a schedule decides: a step waits for so many arrivals; a timer is late, in nanoseconds; a
+task is cancelled, or fails, where its nth step goes on after an await."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One keyed choice that departed from the default: ``toxic`` struck, by ``amount``."""
+    """One keyed choice that departed from the default: ``toxic`` struck, by ``amount``.
+
+    A choice of the schedule has its kind in the place of the toxic (``SCHEDULING``), the path of
+    the task or thread in that of the connection, and its nth step or timer as ``index``.
+    """
 
     toxic: str
     connection: str

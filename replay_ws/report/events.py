@@ -123,10 +123,13 @@ def _message_line(log: Log, row: int, number: int, fate: Fate, width: int) -> Li
     return Line(text.rstrip(), Tone.PLAIN if fate is Fate.DELIVERED else Tone.BAD, cut=True)
 
 
+_ABOUT_THE_RUN = (Op.CHANNEL, Op.CONTROL, Op.MARK, Op.SCHEDULE, Op.END)
+
+
 def _other_line(log: Log, row: int, width: int) -> str:
     """A row that is no message: what happened to a connection, or what was decided."""
     op, lane = Op(log.ops[row]), log.lanes[row]
-    about = op not in (Op.CHANNEL, Op.CONTROL, Op.MARK, Op.END) and log.connections
+    about = op not in _ABOUT_THE_RUN and log.connections
     name = log.connections[lane >> 1].name if about else ""
     head = _head("", log.times[row], name, Direction(lane & 1).sign if about else " ", width)
     return f"{head}  {op.name.lower():{TYPE_WIDTH}}  {_other_text(log, row, op)}".rstrip()
@@ -141,6 +144,8 @@ def _other_text(log: Log, row: int, op: Op) -> str:
         case Op.DECISION, [toxic, attempt, amount]:
             retry = f", attempt {attempt}" if attempt else ""
             return f"{toxic} strikes {clean(log.kinds[log.kind_ids[row]])} ({amount}{retry})"
+        case Op.SCHEDULE, [kind, path, list(pairs)]:
+            return f"{clean(kind)} {clean(path) or 'callbacks'}, {len(pairs) // 2} times"
         case Op.CHANNEL, [name, dict(config)]:
             return f"{clean(name)} {settings_text(config)}".strip()
         case _:

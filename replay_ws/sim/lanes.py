@@ -95,6 +95,8 @@ class LaneQueue:
     def spawn(self, name: str, parent: Lane | None = None) -> Lane:
         """A new lane called ``name``, begun by ``parent`` or else by the lane that runs."""
         parent = parent or self.current
+        if not self._arrivals:
+            name = "main"  # the program itself, whatever it is called
         return Lane(parent.child_path(name), parent, self._seed)
 
     def append(self, handle: Ready | Timer) -> None:

@@ -38,10 +38,12 @@ from replay_ws.sim.escapes import without_escapes
 from replay_ws.sim.generators import OpenGenerators
 from replay_ws.sim.handles import Ready, Timer
 from replay_ws.sim.jobs import Job
+from replay_ws.sim.network import InMemoryNetwork
 from replay_ws.sim.places import name_of
 from replay_ws.sim.tasks import VirtualFuture, VirtualTask, in_creation_order, lane_name
 
 if TYPE_CHECKING:
+    from replay_ws.sim.interruptions import Interruptions
     from replay_ws.sim.lanes import LaneQueue, Observer
 
 Args = TypeVarTuple("Args")
@@ -61,7 +63,7 @@ _EAGER_TASK_FACTORY = getattr(asyncio, "eager_task_factory", None)
 
 
 @without_escapes
-class VirtualLoop(asyncio.BaseEventLoop):
+class VirtualLoop(InMemoryNetwork):
     """An asyncio event loop on virtual time.
 
     Use it as ``asyncio.Runner(loop_factory=VirtualLoop)``, or through ``runner.run_program``.
@@ -84,6 +86,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self, lanes: LaneQueue | None = None) -> None:
         super().__init__()
         self.lanes = lanes
+        self._interruptions: Interruptions | None = None
         self.turns = 0
         self.foreign_calls = 0
         self.collects_garbage = False
@@ -261,6 +264,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
             else:
                 self._refuse_to_stay()
 
+    def interrupt(self, interruptions: Interruptions) -> None:
+        """Let ``interruptions`` cancel tasks, or make them fail, from now on."""
+        self._interruptions = interruptions
+        self.observe(interruptions)
+
     def observe(self, observer: Observer) -> None:
         """Tell ``observer`` what the queue does from the next step on."""
         if self.lanes is None:
@@ -407,6 +415,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
             return super().create_task(coro, name=name, context=context, **options)
         if factory is not None:
             options.setdefault("eager_start", True)
+        if self._interruptions is not None:
+            coro = self._interruptions.wrap(coro)
         number = next(self._task_numbers)
         return VirtualTask(number, lane, coro, loop=self, name=name, context=context, **options)
 

@@ -100,6 +100,11 @@ class Schedule:
         """Whether its policy asks how much each lane has to do, see ``Profile``."""
         return self.policy in ("urw", "pct")
 
+    @property
+    def interrupts(self) -> bool:
+        """Whether it cancels tasks or makes them fail."""
+        return bool(self.cancel_rate or self.fail_first)
+
     def __str__(self) -> str:
         words = [self.policy]
         if self.jitter is not None:
@@ -116,6 +121,10 @@ def _is_rate(value: object) -> bool:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+FIFO = Schedule()
+"""What asyncio does."""
 
 
 class Lane:

@@ -1,0 +1,208 @@
+"""One deterministic run: a program, the conditions under which it runs, and what it leaves.
+
+The conditions are a value, so that whoever runs a program many times (to check it, to hunt, to
+shrink) says only what differs from one run to the next. A run enters its world edge by edge, each a
+context manager that puts back what it changed, runs the program to the end of its last task, and
+ends the recording.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from weakref import WeakKeyDictionary
+
+from replay_ws.errors import ProgramError
+from replay_ws.events.log import Header, Op
+from replay_ws.events.model import Plan
+from replay_ws.faults.configuration import DEFAULT, MockConfiguration
+from replay_ws.recording import CURRENT, LoopClock, Recording
+from replay_ws.session import RunResult, Session
+from replay_ws.sim.garbage import steady_collection
+from replay_ws.sim.loop import VirtualLoop
+from replay_ws.sim.ordered import ordered_sets
+from replay_ws.sim.patches import patched
+from replay_ws.sim.runner import refuse_to_nest, run_program
+from replay_ws.sim.schedule import FIFO, Profile, Schedule
+
+if TYPE_CHECKING:
+    from replay_ws.cassette.redaction import Redactor
+    from replay_ws.cassette.writer import StreamingWriter
+    from replay_ws.events.log import Log
+    from replay_ws.sim.lanes import Observer
+
+Value = TypeVar("Value")
+Program = Callable[[], Awaitable[Value]]
+
+Threads = Literal["refuse", "managed", "free"]
+Escapes = Literal["error", "warn"]
+
+_TURNS_PER_INSTANT_MAX = 1_000_000
+_PROFILE_TURNS_MAX = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Everything beside the program that decides how a run goes."""
+
+    seed: int = 0
+    schedule: Schedule = FIFO
+    plan: Plan | None = None
+    config: MockConfiguration = DEFAULT
+    profile: str = "agent5"
+    redactor: Redactor | None = None
+    threads: Threads = "refuse"
+    escapes: Escapes = "error"
+    turns_per_instant_max: int | None = _TURNS_PER_INSTANT_MAX
+
+
+def execute(
+    program: Program[Value],
+    conditions: Conditions,
+    *,
+    record: str | os.PathLike[str] | None = None,
+    observers: Sequence[Observer] = (),
+) -> RunResult[Value]:
+    """Run ``program()`` once; with ``record`` its session streams to that cassette.
+
+    ``observers`` are told of every step. What the program raises comes out unchanged, with the
+    session as its attribute ``session``.
+    """
+    refuse_to_nest()
+    loop = _loop(program, conditions)
+    recording = _recording(loop, conditions)
+    with contextlib.ExitStack() as edges:
+        edges.callback(loop.close)
+        edges.callback(CURRENT.reset, CURRENT.set(recording))
+        writer = _writer(recording.log, record)
+        if writer is not None:
+            edges.callback(writer.close, failed=True)  # unless it was closed below
+        for observer in observers:
+            loop.observe(observer)
+        try:
+            with _world(loop, conditions):
+                value = run_program(program, loop=loop)
+        except BaseException as error:
+            _write_schedule(loop, recording)
+            session = recording.finish(error)
+            _attach(error, session=session)
+            if writer is not None:
+                _end_failed(writer, session, error)
+            raise
+        _write_schedule(loop, recording)
+        session = recording.finish()
+        if writer is not None:
+            writer.close()
+        return RunResult(value, session)
+
+
+def _world(loop: VirtualLoop, conditions: Conditions) -> contextlib.ExitStack:
+    """The world as the program sees it, entered; all of it is put back when the stack closes."""
+    world = contextlib.ExitStack()
+    try:
+        for edge in _edges(loop, conditions):
+            edge.__enter__()
+            # As a callback, for a context manager would write to an exception that may be frozen.
+            world.callback(edge.__exit__, None, None, None)
+    except BaseException:
+        world.close()
+        raise
+    return world
+
+
+def _edges(
+    loop: VirtualLoop, conditions: Conditions
+) -> Iterator[contextlib.AbstractContextManager[object]]:
+    """What of the world is another during a run. The last one entered is the first one left."""
+    yield steady_collection(loop)
+    yield patched(ordered_sets())
+
+
+def _recording(loop: VirtualLoop, conditions: Conditions) -> Recording:
+    header = Header(
+        seed=conditions.seed, schedule=str(conditions.schedule), profile=conditions.profile
+    )
+    recording = Recording(
+        header, LoopClock(loop), conditions.redactor, conditions.config, conditions.plan
+    )
+    loop.turns_per_instant_max = conditions.turns_per_instant_max
+    loop.progress = recording.log.__len__
+    return recording
+
+
+# --- the schedule ------------------------------------------------------------------------------
+
+
+def _loop(program: Program[Any], conditions: Conditions) -> VirtualLoop:
+    """The loop that keeps the schedule, or the plan."""
+    schedule = conditions.schedule.resolved(conditions.seed)
+    if conditions.plan is None and schedule.is_plain and conditions.threads != "managed":
+        return VirtualLoop()
+    from replay_ws.sim.scheduling import loop_with_lanes, loop_with_plan
+
+    if conditions.plan is not None:
+        return loop_with_plan(conditions.plan)
+    profile = _profile(program, conditions) if schedule.needs_profile else None
+    return loop_with_lanes(schedule, conditions.seed, profile)
+
+
+_profiles: WeakKeyDictionary[Program[Any], dict[MockConfiguration, Profile]] = WeakKeyDictionary()
+
+
+def _profile(program: Program[Any], conditions: Conditions) -> Profile:
+    """The steps of ``program`` in arrival order, counted in a run of its own, once in a process.
+
+    That run has seed 0, whatever the seed, so that all seeds have the same profile. How it ends
+    does not matter: what it counted until then counts.
+    """
+    plain = replace(conditions, seed=0, schedule=FIFO, turns_per_instant_max=_PROFILE_TURNS_MAX)
+    try:
+        known = _profiles.setdefault(program, {})
+    except TypeError:  # it has no weak references
+        known = {}
+    if conditions.config not in known:
+        from replay_ws.sim.scheduling import StepCounts
+
+        counts = StepCounts()
+        with contextlib.suppress(Exception):
+            execute(program, plain, observers=[counts])
+        known[conditions.config] = counts.profile()
+    return known[conditions.config]
+
+
+def _write_schedule(loop: VirtualLoop, recording: Recording) -> None:
+    """Write down how the run departed from the order of arrival."""
+    if loop.lanes is not None:
+        for (kind, path), pairs in loop.lanes.departures.items():
+            recording.note(Op.SCHEDULE, [kind, path, pairs.tolist()])
+
+
+# --- the recording -----------------------------------------------------------------------------
+
+
+def _writer(log: Log, path: str | os.PathLike[str] | None) -> StreamingWriter | None:
+    if path is None:
+        return None
+    from replay_ws.cassette.writer import StreamingWriter
+
+    return StreamingWriter(log, path)
+
+
+def _end_failed(writer: StreamingWriter, session: Session, error: BaseException) -> None:
+    """Keep what a program recorded that failed, and say where; of one that never began, nothing."""
+    if isinstance(error, ProgramError) and not session.events:
+        writer.discard()
+        return
+    place = writer.close(failed=True)
+    _attach(error, recorded=place)
+    if place is not None and place != writer.path:
+        error.add_note(f"recorded in {place}; {writer.path} stays as it was")
+
+
+def _attach(error: BaseException, **facts: object) -> None:
+    with contextlib.suppress(AttributeError):  # a frozen exception
+        for name, fact in facts.items():
+            setattr(error, name, fact)

@@ -1,0 +1,34 @@
+"""Cyclic garbage is looked for at fixed turns of a run only, and in its own objects only.
+
+A collection runs finalizers and weak references' callbacks, so when it runs is part of a program's
+story; left to itself that depends on everything the process ever allocated. What exists before the
+run is set aside for its time, which also makes a collection cost what the run itself allocated.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections.abc import Iterator
+
+from replay_ws.sim.loop import VirtualLoop
+
+
+@contextlib.contextmanager
+def steady_collection(loop: VirtualLoop) -> Iterator[None]:
+    """While open, ``loop`` collects at fixed turns, and nobody else does."""
+    was_enabled = gc.isenabled()
+    sets_aside = not gc.get_freeze_count()  # what the user froze could not be told from ours
+    gc.disable()
+    if sets_aside:
+        gc.freeze()
+    loop.collects_garbage = True
+    try:
+        yield
+    finally:
+        loop.collects_garbage = False
+        if sets_aside:
+            gc.collect()  # while there is little to look at
+            gc.unfreeze()
+        if was_enabled:
+            gc.enable()
