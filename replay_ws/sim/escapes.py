@@ -25,7 +25,6 @@ class _Escape:
 _NETWORK = _Escape(
     "the real network", "talk to a MockWebSocketManager inside the run, or use a stock loop"
 )
-_DNS = _Escape("real name resolution", "give addresses as the mock knows them, or use a stock loop")
 _DESCRIPTOR = _Escape(
     "a real file descriptor", "feed the bytes from a task of the run, or use a stock loop"
 )
@@ -37,25 +36,17 @@ _PROCESS = _Escape(
 )
 
 ESCAPES = {
-    "create_connection": _NETWORK,
-    "create_server": _NETWORK,
-    "create_unix_connection": _NETWORK,
-    "create_unix_server": _NETWORK,
     "create_datagram_endpoint": _NETWORK,
     "connect_accepted_socket": _NETWORK,
     "start_tls": _NETWORK,
-    "sendfile": _NETWORK,
     "sock_recv": _NETWORK,
     "sock_recv_into": _NETWORK,
     "sock_recvfrom": _NETWORK,
     "sock_recvfrom_into": _NETWORK,
     "sock_sendall": _NETWORK,
     "sock_sendto": _NETWORK,
-    "sock_connect": _NETWORK,
     "sock_accept": _NETWORK,
     "sock_sendfile": _NETWORK,
-    "getaddrinfo": _DNS,
-    "getnameinfo": _DNS,
     "add_reader": _DESCRIPTOR,
     "add_writer": _DESCRIPTOR,
     "connect_read_pipe": _DESCRIPTOR,

@@ -31,10 +31,6 @@ async def connect() -> None:
     await asyncio.open_connection("example.org", 443)
 
 
-async def serve() -> None:
-    await asyncio.start_server(lambda reader, writer: None, port=0)
-
-
 async def start_process() -> None:
     await asyncio.create_subprocess_exec("true")
 
@@ -51,10 +47,9 @@ async def receive() -> None:
 @pytest.mark.parametrize(
     ("program", "reached"),
     [
-        (connect, "loop.create_connection() reaches for the real network"),
-        (serve, "loop.create_server() reaches for the real network"),
+        (connect, "the name 'example.org' would be resolved by the real network"),
         (start_process, "loop.subprocess_exec() reaches for a real process"),
-        (resolve, "loop.getaddrinfo() reaches for real name resolution"),
+        (resolve, "the name 'example.org' would be resolved by the real network"),
         (receive, "loop.sock_recv() reaches for the real network"),
     ],
 )
