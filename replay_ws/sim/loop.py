@@ -39,7 +39,6 @@ from replay_ws.sim.generators import OpenGenerators
 from replay_ws.sim.handles import Ready, Timer
 from replay_ws.sim.jobs import Job
 from replay_ws.sim.network import InMemoryNetwork
-from replay_ws.sim.network import InMemoryNetwork
 from replay_ws.sim.places import name_of
 from replay_ws.sim.tasks import VirtualFuture, VirtualTask, in_creation_order, lane_name
 
