@@ -17,8 +17,9 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Mapping
-from heapq import heappop, heappush
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 from replay_ws.sim.handles import Ready, Timer
@@ -77,6 +78,7 @@ class LaneQueue:
         self._late = late
         self._unranked: list[Lane] = []
         self._ranked: list[tuple[int, int, Lane]] = []
+        self._has_main = False
         self._arrivals = 0
         self._size = 0
         self._last_key = self._last_arrival = -1
@@ -94,9 +96,10 @@ class LaneQueue:
 
     def spawn(self, name: str, parent: Lane | None = None) -> Lane:
         """A new lane called ``name``, begun by ``parent`` or else by the lane that runs."""
-        parent = parent or self.current
-        if not self._arrivals:
+        if not self._has_main:
+            self._has_main = True
             name = "main"  # the program itself, whatever it is called
+        parent = parent or self.current
         return Lane(parent.child_path(name), parent, self._seed)
 
     def append(self, handle: Ready | Timer) -> None:
@@ -143,6 +146,29 @@ class LaneQueue:
         for observer in self.observers:
             observer.begins(handle, lane)
         return handle
+
+    @contextmanager
+    def only(self, admits: Callable[[Ready | Timer], bool]) -> Iterator[Callable[[], bool]]:
+        """While open, handles that ``admits`` refuses are not taken out.
+
+        The value tells whether another one is ready.
+        """
+        refused: list[Lane] = []
+        ranked_refused = [entry for entry in self._ranked if not admits(entry[2].handle)]
+        self._ranked = [entry for entry in self._ranked if admits(entry[2].handle)]
+        heapify(self._ranked)
+
+        def is_any_ready() -> bool:
+            refused.extend(lane for lane in self._unranked if not admits(lane.handle))
+            self._unranked[:] = [lane for lane in self._unranked if admits(lane.handle)]
+            return bool(self._unranked or self._ranked)
+
+        try:
+            yield is_any_ready
+        finally:
+            self._unranked += refused
+            self._ranked += ranked_refused
+            heapify(self._ranked)
 
     def _pick(self) -> Lane:
         unranked, ranked, policy = self._unranked, self._ranked, self._policy

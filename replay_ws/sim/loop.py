@@ -95,6 +95,7 @@ class VirtualLoop(InMemoryNetwork):
         self._progress_seen = 0
         self._now_ns = 0
         self._queue: deque[Ready | Timer] | LaneQueue = deque() if lanes is None else lanes
+        self._ends_turn = False
         self._incoming: deque[Ready] = deque()  # from foreign threads
         self._timers: list[tuple[int, int, Timer]] = []
         self._timers_cancelled = 0
@@ -248,7 +249,8 @@ class VirtualLoop(InMemoryNetwork):
                         raise
                     except BaseException as error:
                         self._callback_failed(handle, error)
-                    if self._queue is not queue:  # since this step the run is observed
+                    if self._ends_turn:
+                        self._ends_turn = False
                         break
                 if self._stopping:
                     return
@@ -281,14 +283,21 @@ class VirtualLoop(InMemoryNetwork):
         from replay_ws.sim.schedule import Fifo
 
         self.lanes = LaneQueue(Fifo())
+        main = None
         for task in self.pending_tasks():
             if isinstance(task, VirtualTask):
-                task.lane = self.lanes.spawn(lane_name(task.get_coro(), task.get_name()))
+                task.lane = self.lanes.spawn(lane_name(task.get_coro()), parent=main)
+                main = main or task.lane
         if self.is_running() and (current := asyncio.current_task(self)) is not None:
             self.lanes.current = getattr(current, "lane", None) or self.lanes.callbacks
         while self._queue:
             self.lanes.append(self._queue.popleft())
         self._queue = self.lanes
+        self.end_turn()
+
+    def end_turn(self) -> None:
+        """The step that runs changed the queue otherwise than at its end: look at it anew."""
+        self._ends_turn = True
 
     def _reach_next_instant(self) -> None:
         """Return when something is ready, or when the loop was asked to stop."""
