@@ -27,6 +27,30 @@ settings = click.option(
     help="A field of the configuration, e.g. packet_loss_rate=0.2; may be repeated.",
 )
 
+schedule = click.option(
+    "--schedule",
+    default="fifo",
+    show_default=True,
+    metavar="POLICY",
+    help="Which ready task goes next: fifo, legal, pos, urw, pct, random or portfolio.",
+)
+
+threads = click.option(
+    "--threads",
+    type=click.Choice(["refuse", "managed", "free"]),
+    default="refuse",
+    show_default=True,
+    help="Threads that the program starts: an error, part of the schedule, or real.",
+)
+
+escapes = click.option(
+    "--escapes",
+    type=click.Choice(["error", "warn"]),
+    default="error",
+    show_default=True,
+    help="What to do about a call that leaves the run, e.g. to a real socket.",
+)
+
 force = click.option("--force", is_flag=True, help="Replace the output if it exists.")
 
 redact_keys = click.option(

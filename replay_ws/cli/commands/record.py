@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -22,6 +22,9 @@ from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.report.summaries import Recorded, failure_text
 from replay_ws.session import Session
 
+if TYPE_CHECKING:
+    from replay_ws.running import Escapes, Threads
+
 
 @click.command("record")
 @click.argument("program")
@@ -29,6 +32,9 @@ from replay_ws.session import Session
 @options.mode
 @options.seed
 @options.settings
+@options.schedule
+@options.threads
+@options.escapes
 @click.option("--profile", default="agent5", show_default=True, help="Protocol that it speaks.")
 @options.redact_keys
 @options.keep_keys
@@ -41,6 +47,9 @@ def command(
     mode: str | None,
     seed: int | None,
     settings: Sequence[str],
+    schedule: str,
+    threads: Threads,
+    escapes: Escapes,
     profile: str,
     redact_keys: Sequence[str],
     keep_keys: Sequence[str],
@@ -64,33 +73,26 @@ def command(
     main = find_program(program)
     asked = {} if mode is None else {"mode": mode}
     config = MockConfiguration(**{**asked, **options.fields_of(settings)})
-    redactor = Redactor(redact_keys, keep_keys)
+    conditions = {
+        "seed": seed or 0,
+        "schedule": schedule,
+        "config": config,
+        "profile": profile,
+        "redactor": Redactor(redact_keys, keep_keys),
+        "threads": threads,
+        "escapes": escapes,
+    }
     try:
-        session = _run(main, output, seed or 0, config, profile, redactor)
+        session = _run(main, output, conditions)
     except BaseException as error:
         _tell_failure(error, program, with_traceback=with_traceback, as_json=as_json)
     show(Recorded(str(output), session), as_json=as_json)
     return SAME
 
 
-def _run(
-    program: Program,
-    output: Path,
-    seed: int,
-    config: MockConfiguration,
-    profile: str,
-    redactor: Redactor,
-) -> Session:
+def _run(program: Program, output: Path, conditions: dict[str, Any]) -> Session:
     with contextlib.redirect_stdout(sys.stderr):
-        result = run(
-            program,
-            seed=seed,
-            config=config,
-            profile=profile,
-            record=output,
-            redactor=redactor,
-        )
-    return result.session
+        return run(program, record=output, **conditions).session
 
 
 def _tell_failure(
