@@ -50,6 +50,9 @@ class OpenGenerators:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._loop.create_task, generator.aclose())
 
+    def __bool__(self) -> bool:
+        return bool(self._open)
+
     async def close(self) -> None:
         """Close those that are still open, the oldest first, and accept no more."""
         self._accepts = False

@@ -58,6 +58,9 @@ _TURNS_PER_COLLECTION = 4096
 # A signal handler can call in between a look at the queue and the wait; the wait ends by itself.
 _WAIT_FOR_THREADS_S = 0.05
 
+# Where a timer is next: threads that called in may be about to wait for it, and then say nothing.
+_GLANCE_AT_THREADS_S = 0.001
+
 # Python 3.11 has no eager tasks.
 _EAGER_TASK_FACTORY = getattr(asyncio, "eager_task_factory", None)
 
@@ -106,6 +109,8 @@ class VirtualLoop(InMemoryNetwork):
         self._home_thread = threading.get_ident()
         self._external = 0
         self._external_changed = threading.Condition()
+        self.outsiders_wait: Callable[[], bool] = _never
+        """Whether all real threads wait for what this loop does next, so that time may pass."""
         self._generators = OpenGenerators(self)
         self._accepts_default_jobs = True
 
@@ -305,7 +310,7 @@ class VirtualLoop(InMemoryNetwork):
         while not self._queue and not self._stopping:
             if self._incoming:
                 self._admit()
-            elif self._external:
+            elif self._external and not (self._timers and self.outsiders_wait()):
                 self._wait_for_threads()
             elif self._timers:
                 self._pass_to(self._timers[0][0])
@@ -382,7 +387,9 @@ class VirtualLoop(InMemoryNetwork):
     def _wait_for_threads(self) -> None:
         with self._external_changed:
             if self._external and not self._incoming:
-                self._external_changed.wait(_WAIT_FOR_THREADS_S)
+                self._external_changed.wait(
+                    _GLANCE_AT_THREADS_S if self._timers else _WAIT_FOR_THREADS_S
+                )
 
     def run_in_executor(  # type: ignore[override]  # typeshed has it as a coroutine
         self, executor: Any, func: Callable[..., Any], *args: Any
@@ -437,6 +444,11 @@ class VirtualLoop(InMemoryNetwork):
         """The tasks that are not done, in creation order."""
         return in_creation_order(asyncio.all_tasks(self))
 
+    @property
+    def has_open_generators(self) -> bool:
+        """Whether ``shutdown_asyncgens`` has anything to do."""
+        return bool(self._generators)
+
     async def shutdown_asyncgens(self) -> None:
         """Close the asynchronous generators that are still open, the oldest first."""
         await self._generators.close()
@@ -449,6 +461,10 @@ class VirtualLoop(InMemoryNetwork):
         self._queue.clear()
         self._incoming.clear()
         self._timers.clear()
+
+
+def _never() -> bool:
+    return False
 
 
 def _complete(future: asyncio.Future[None]) -> None:

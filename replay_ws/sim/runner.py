@@ -97,8 +97,8 @@ def _shut_down_after(error: BaseException, loop: VirtualLoop) -> None:
 def _shut_down(loop: VirtualLoop) -> None:
     loop.turns_per_instant_max = _TURNS_PER_INSTANT_MAX
     _cancel_pending(loop)
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.run_until_complete(loop.shutdown_default_executor())
+    if loop.has_open_generators:
+        loop.run_until_complete(loop.shutdown_asyncgens())
 
 
 def _cancel_pending(loop: VirtualLoop) -> None:
