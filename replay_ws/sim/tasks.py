@@ -28,9 +28,11 @@ class VirtualFuture(asyncio.Future[Any]):
     that of the list; most futures are in no set, and to number those would be a waste.
     """
 
-    __slots__ = ("_number",)
+    __slots__ = ("_number", "completed_by")
 
     _number: int
+    completed_by: Any
+    """The step that completed it; set only while something is watched."""
 
     def __hash__(self) -> int:
         try:
