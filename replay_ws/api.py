@@ -14,6 +14,7 @@ from replay_ws.faults.configuration import (
     DEFAULT,
     MockConfiguration,
     require_configuration,
+    require_seed,
 )
 from replay_ws.session import RunResult, Session
 
@@ -45,6 +46,7 @@ def run(
     threads: Threads = "refuse",
     escapes: Escapes = "error",
     turns_per_instant_max: int | None = 1_000_000,
+    verify: bool = False,
 ) -> RunResult[Value]:
     """Run ``program()`` on virtual time and return its value and session.
 
@@ -58,6 +60,12 @@ def run(
     but only a program that ended well replaces a file: the session of another goes to a new file
     beside it, ``.failed``, which a note on the exception names. ``recorded`` is where it is.
     ``redactor=None`` records secrets as they are.
+    With ``verify`` the program runs three times here, and twice in another process, with all its
+    side effects: first to warm up, then to be compared step by step when objects have other
+    addresses, and when strings have other hashes. ``verified`` says what was compared; a program
+    that another process cannot find by its name (a closure, a lambda) is not run there. The first
+    event that differs is a DeterminismError, with both stacks and the likely source, and leaves no
+    cassette.
 
     Raises ConfigError for an unknown mode or schedule, ProgramError for something that is no
     program, or one that takes more turns than ``turns_per_instant_max`` while neither time passes
@@ -71,7 +79,7 @@ def run(
     base = DEFAULT if config is None else config
     require_configuration(base)
     conditions = Conditions(
-        seed=MockConfiguration(seed=seed).seed or 0,  # refuses what is no seed
+        seed=require_seed(seed),
         schedule=schedule if isinstance(schedule, Schedule) else Schedule(schedule),
         plan=plan,
         config=base if mode is None else base.replace(mode=mode),
@@ -81,6 +89,10 @@ def run(
         escapes=escapes,
         turns_per_instant_max=turns_per_instant_max,
     )
+    if verify:
+        from replay_ws.verifier import execute_verified
+
+        return execute_verified(program, conditions, record=record)
     return execute(program, conditions, record=record)
 
 

@@ -45,6 +45,9 @@ def _integer(low: int, high: int, unit: str) -> Check:
     return check
 
 
+_SEED = _integer(-(1 << 127), 1 << 127, "a seed")
+
+
 def _optional(check: Check) -> Check:
     return lambda value: None if value is None else check(value)
 
@@ -99,7 +102,7 @@ class MockConfiguration:
 
     mode: MockBehaviorMode | str = UNSET
     """Where values come from that were not given; ``normal`` if it was not given itself."""
-    seed: int | None = _field(None, _optional(_integer(-(1 << 127), 1 << 127, "a seed")))
+    seed: int | None = _field(None, _optional(_SEED))
     link: str = _field("message", _choice("message"))
     """What harm is possible: ``message`` may lose, duplicate and reorder single messages."""
 
@@ -201,9 +204,7 @@ class MockConfiguration:
             try:
                 object.__setattr__(self, name, check(value))
             except ValueError as error:
-                raise ConfigError(
-                    f"{name} is {value!r}", where="MockConfiguration", mend=f"it must be {error}"
-                ) from None
+                raise _broken(name, value, error) from None
         for name in _RANGES:
             low, high = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
             if low > high:
@@ -254,6 +255,20 @@ FIELDS: Mapping[str, tuple[Any, Check]] = {
     if own.metadata
 }
 """Field -> its default and what it may hold; all but ``mode``."""
+
+
+def _broken(name: str, value: object, rule: ValueError) -> ConfigError:
+    return ConfigError(
+        f"{name} is {value!r}", where="MockConfiguration", mend=f"it must be {rule}"
+    )
+
+
+def require_seed(value: int) -> int:
+    """``value``, if it is a seed. Raises ConfigError."""
+    try:
+        return int(_SEED(value))
+    except ValueError as error:
+        raise _broken("seed", value, error) from None
 
 
 def require_configuration(value: object) -> None:
