@@ -101,6 +101,8 @@ class Recording:
         self.config = config
         self.plan = plan
         self.lock = threading.RLock()
+        self.escapes: list[str] = []
+        """What left the run, so that there is no second run like it."""
         self.ended: Session | None = None
         """The whole session, once it is over."""
         self._names: set[str] = set()
@@ -172,7 +174,10 @@ class Recording:
         with self.lock:
             now_ns = max(self.clock.now_ns(), self.log.end_ns)
             end_ns = max(now_ns, self.network.drain())
-            self.log.note(Op.END, 0, end_ns, _ending(error, self.redactor))
+            ending = _ending(error, self.redactor)
+            if self.escapes:
+                ending |= {"replayable": False, "because": sorted(set(self.escapes))}
+            self.log.note(Op.END, 0, end_ns, ending)
             self.ended = Session(self.log, self.network.outcome)
             return self.ended
 
