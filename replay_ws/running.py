@@ -86,14 +86,12 @@ def execute(
             with _world(loop, conditions):
                 value = run_program(program, loop=loop)
         except BaseException as error:
-            _write_schedule(loop, recording)
-            session = recording.finish(error)
+            session = _finish(loop, recording, error)
             _attach(error, session=session)
             if writer is not None:
                 _end_failed(writer, session, error)
             raise
-        _write_schedule(loop, recording)
-        session = recording.finish()
+        session = _finish(loop, recording)
         if writer is not None:
             writer.close()
         return RunResult(value, session)
@@ -173,11 +171,16 @@ def _profile(program: Program[Any], conditions: Conditions) -> Profile:
     return known[conditions.config]
 
 
-def _write_schedule(loop: VirtualLoop, recording: Recording) -> None:
-    """Write down how the run departed from the order of arrival."""
+def _finish(
+    loop: VirtualLoop, recording: Recording, error: BaseException | None = None
+) -> Session:
+    """End the session, with how the run departed from arrival order and what left it."""
     if loop.lanes is not None:
         for (kind, path), pairs in loop.lanes.departures.items():
             recording.note(Op.SCHEDULE, [kind, path, pairs.tolist()])
+    if loop.foreign_calls:
+        recording.escapes.append("threads outside of the schedule called in")
+    return recording.finish(error)
 
 
 # --- the recording -----------------------------------------------------------------------------
@@ -189,6 +192,18 @@ def _writer(log: Log, path: str | os.PathLike[str] | None) -> StreamingWriter | 
     from replay_ws.cassette.writer import StreamingWriter
 
     return StreamingWriter(log, path)
+
+
+def keep(
+    session: Session, path: str | os.PathLike[str], error: BaseException | None = None
+) -> None:
+    """Write the cassette of a run that is over, as ``execute`` would have while it went on."""
+    writer = _writer(session.log, path)
+    assert writer is not None
+    if error is None:
+        writer.close()
+    else:
+        _end_failed(writer, session, error)
 
 
 def _end_failed(writer: StreamingWriter, session: Session, error: BaseException) -> None:

@@ -73,6 +73,14 @@ class Session:
             return dict(log.value(len(log) - 1))
         return {"status": "open"}
 
+    @property
+    def replayable(self) -> bool:
+        """Whether the program's run comes back from its seed: nothing real took part in it.
+
+        ``end["because"]`` says what did. The cassette itself replays in any case.
+        """
+        return bool(self.end.get("replayable", True))
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the canonical bytes, in hex: equal for equal sessions, on every machine."""
@@ -170,11 +178,33 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Verification:
+    """What a run was held against, and came out the same.
+
+    ``checked`` names what was changed from run to run: ``heap``, ``hash seed``; ``notes`` say what
+    was not, and why. ``steps`` and ``events`` count what was compared.
+    """
+
+    checked: tuple[str, ...]
+    steps: int
+    events: int
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        noted = "".join(f"; not checked: {note}" for note in self.notes)
+        return f"{self.events} events in {self.steps} steps, {' and '.join(self.checked)}{noted}"
+
+
+@dataclass(frozen=True, slots=True)
 class RunResult(Generic[Value]):
-    """What a run gave: the program's value and the session that it left."""
+    """What a run gave: the program's value and the session that it left.
+
+    ``verified`` says what the determinism check did, if that was asked for.
+    """
 
     value: Value
     session: Session
+    verified: Verification | None = None
 
     @property
     def digest(self) -> str:
