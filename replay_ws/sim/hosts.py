@@ -20,7 +20,6 @@ import ipaddress
 import socket
 from collections.abc import Callable
 from itertools import cycle
-from typing import Any
 
 from replay_ws.sim.wires import Address, Endpoint, Wire
 
@@ -34,9 +33,18 @@ _SERVED_NAMES = ipaddress.ip_network("198.18.0.0/15")
 class Listener(Endpoint):
     """What a server has as its socket: an address, and who takes the connections made to it."""
 
-    def __init__(self, family: int, address: Address, *, shares_port: bool = False) -> None:
+    def __init__(
+        self,
+        family: int,
+        address: Address,
+        *,
+        shares_port: bool = False,
+        leaves_nothing: bool = False,
+    ) -> None:
         super().__init__(family, address)
         self.shares_port = shares_port
+        self.leaves_nothing = leaves_nothing
+        """Whether the path of a Unix server is free of its file once it is closed."""
         self.take: Callable[[Wire], None] | None = None
         """Called with each new connection; None while the server does not listen."""
 
@@ -48,7 +56,7 @@ class Directory:
     """Which addresses exist inside one run, and who listens there."""
 
     def __init__(self) -> None:
-        self._listeners: dict[Any, list[Listener]] = {}
+        self._listeners: dict[str | tuple[str, int], list[Listener]] = {}
         self._addresses: dict[str, str] = {}  # of served names
         self._served: set[str] = set()
         self._spare_addresses = _SERVED_NAMES.hosts()
@@ -76,32 +84,40 @@ class Directory:
             return "localhost"
         return next((name for name, known in self._addresses.items() if known == host), None)
 
-    def exists(self, host: str) -> bool:
-        return _is_loopback(host) or host in self._served
+    def exists(self, address: Address) -> bool:
+        """Whether a connection to ``address`` is answered, be it by a refusal."""
+        if isinstance(address, str):
+            return address in self._served
+        return _is_loopback(address[0]) or address[0] in self._served
 
     def spare_port(self) -> int:
         """The next port that nobody listens on."""
-        taken = {key[1] for key in self._listeners if isinstance(key, tuple)}
+        taken = {
+            key[1] for key, here in self._listeners.items() if here and not isinstance(key, str)
+        }
         return next(port for port in self._spare_ports if port not in taken)
 
     def bind(self, listener: Listener) -> None:
         """Take the listener's address, or raise the OSError of one that is taken."""
         address = listener.getsockname()
         others = self._listeners.setdefault(_key(address), [])
+        if isinstance(address, str) and not address.startswith("\0"):
+            others.clear()  # asyncio removes the file of a server that serves on the same path
         if others and not (listener.shares_port and all(other.shares_port for other in others)):
             raise OSError(
                 errno.EADDRINUSE,
                 f"error while attempting to bind on address {address!r}: address already in use",
             )
         others.append(listener)
-        if not isinstance(address, str):
-            self._served.add(address[0])
+        self._served.add(address if isinstance(address, str) else address[0])
 
     def release(self, listener: Listener) -> None:
         key = _key(listener.getsockname())
-        self._listeners[key].remove(listener)
-        if not self._listeners[key]:
-            del self._listeners[key]
+        others = self._listeners[key]
+        if listener in others:
+            others.remove(listener)
+            if isinstance(key, str) and listener.leaves_nothing:
+                self._served.remove(key)
 
     def listener_at(self, family: socket.AddressFamily, address: Address) -> Listener | None:
         """Who takes the next connection to ``address``; who share a port take them in turn."""

@@ -36,8 +36,8 @@ Info = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
 
 _PROTOCOLS = {socket.SOCK_STREAM: socket.IPPROTO_TCP, socket.SOCK_DGRAM: socket.IPPROTO_UDP}
 
-# Until Python 3.13 a server only counts its connections.
-_SERVER_KNOWS_ITS_TRANSPORTS = sys.version_info >= (3, 13)
+# Before Python 3.13 a server only counts its connections, and leaves the file of its path behind.
+_SERVERS_KNOW_THEIR_TRANSPORTS = _SERVERS_REMOVE_THEIR_PATHS = sys.version_info >= (3, 13)
 
 
 class InMemoryNetwork(asyncio.BaseEventLoop):
@@ -147,7 +147,7 @@ class InMemoryNetwork(asyncio.BaseEventLoop):
         """Connect to a Unix server of this run; its path is a name, and no file."""
         _refuse_tls(**tls)
         name = _path(path, sock)
-        if self._directory.listener_at(socket.AF_UNIX, name) is None:
+        if not self._directory.exists(name):
             if not name.startswith("\0") and Path(name).exists():
                 raise _escape(f"nobody in this run listens on {name}, which is a real file")
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
@@ -183,7 +183,7 @@ class InMemoryNetwork(asyncio.BaseEventLoop):
         listener = self._directory.listener_at(family, address)
         if listener is not None:
             return listener
-        if not self._directory.exists(address[0]):
+        if not self._directory.exists(address):
             raise _escape(f"nobody in this run serves {address[0]}, so it is the real network")
         raise ConnectionRefusedError(errno.ECONNREFUSED, f"Connect call failed {address}")
 
@@ -255,12 +255,15 @@ class InMemoryNetwork(asyncio.BaseEventLoop):
         sock: Any = None,
         backlog: int = 100,
         start_serving: bool = True,
-        cleanup_socket: bool = True,
+        cleanup_socket: bool = _SERVERS_REMOVE_THEIR_PATHS,
         **tls: Any,
     ) -> asyncio.Server:
-        """Serve on a path inside the run; no file is made, so there is none to clean up."""
+        """Serve on a path inside the run; it is a name, and no file.
+
+        A path that its server leaves behind refuses connections, as the file of a real one does.
+        """
         _refuse_tls(**tls)
-        listener = Listener(socket.AF_UNIX, _path(path, sock))
+        listener = Listener(socket.AF_UNIX, _path(path, sock), leaves_nothing=cleanup_socket)
         return await self._serve(protocol_factory, [listener], backlog, start_serving)
 
     async def _serve(
@@ -285,7 +288,7 @@ class InMemoryNetwork(asyncio.BaseEventLoop):
 
         def detach(wire: Wire) -> None:
             self._forget(wire)
-            server._detach(*[wire][:_SERVER_KNOWS_ITS_TRANSPORTS])
+            server._detach(*[wire][:_SERVERS_KNOW_THEIR_TRANSPORTS])
 
         def take(wire: Wire) -> None:
             try:
@@ -294,7 +297,7 @@ class InMemoryNetwork(asyncio.BaseEventLoop):
                 wire.refuse()
                 self._forget(wire)
                 raise
-            server._attach(*[wire][:_SERVER_KNOWS_ITS_TRANSPORTS])
+            server._attach(*[wire][:_SERVERS_KNOW_THEIR_TRANSPORTS])
             wire.on_lost = detach
             wire.begin(protocol)
 
