@@ -107,7 +107,7 @@ class VirtualLoop(InMemoryNetwork):
         self._task_names = count(1)
         self.future_numbers = count()
         self._home_thread = threading.get_ident()
-        self._external = 0
+        self.external_count = 0
         self._external_changed = threading.Condition()
         self.outsiders_wait: Callable[[], bool] = _never
         """Whether all real threads wait for what this loop does next, so that time may pass."""
@@ -310,7 +310,7 @@ class VirtualLoop(InMemoryNetwork):
         while not self._queue and not self._stopping:
             if self._incoming:
                 self._admit()
-            elif self._external and not (self._timers and self.outsiders_wait()):
+            elif self.external_count and not (self._timers and self.outsiders_wait()):
                 self._wait_for_threads()
             elif self._timers:
                 self._pass_to(self._timers[0][0])
@@ -373,20 +373,21 @@ class VirtualLoop(InMemoryNetwork):
 
         Any thread may open it, several at once.
         """
-        self._add_external(1)
+        self.add_external(1)
         try:
             yield
         finally:
-            self._add_external(-1)
+            self.add_external(-1)
 
-    def _add_external(self, difference: int) -> None:
+    def add_external(self, difference: int) -> None:
+        """Change the number of those for whom the loop waits."""
         with self._external_changed:
-            self._external += difference
+            self.external_count += difference
             self._external_changed.notify_all()
 
     def _wait_for_threads(self) -> None:
         with self._external_changed:
-            if self._external and not self._incoming:
+            if self.external_count and not self._incoming:
                 self._external_changed.wait(
                     _GLANCE_AT_THREADS_S if self._timers else _WAIT_FOR_THREADS_S
                 )
