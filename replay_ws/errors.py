@@ -66,6 +66,21 @@ class EscapeError(ReplayWsError):
     """A deterministic run reached for something outside of it (a socket, a real thread)."""
 
 
+class RaceError(ReplayWsError, AssertionError):
+    """Accesses of something watched have no order; ``races`` holds what was found."""
+
+    def __init__(self, races: tuple[object, ...]) -> None:
+        number = "a race" if len(races) == 1 else f"{len(races)} races"
+        lines = "\n  ".join(str(race) for race in races)
+        super().__init__(f"{number} in what is watched:\n  {lines}", mend=_MEND_RACE)
+        self.races = races
+
+
+_MEND_RACE = (
+    "order the accesses, or watch with report='collect' and look at the result's races yourself"
+)
+
+
 class GoldenMismatch(ReplayWsError, AssertionError):
     """A run differs from its golden."""
 
