@@ -81,6 +81,10 @@ _MEND_RACE = (
 )
 
 
+class EscapeWarning(UserWarning):
+    """A run was let through to something outside of it, so that it cannot be replayed."""
+
+
 class GoldenMismatch(ReplayWsError, AssertionError):
     """A run differs from its golden."""
 
