@@ -3,7 +3,8 @@
 The three facts are attributes, so that a program can use them too; ``str(error)`` puts
 them in that order, one under the other. The classes tell apart who has to act: the user
 (``ConfigError``), the owner of a file (``CassetteError``, ``SourceError``), the author of the
-program under test (``ProgramError``, ``DeadlockError``, ``EscapeError``, ``GoldenMismatch``).
+program under test (``ProgramError``, ``DeadlockError``, ``DeterminismError``, ``EscapeError``,
+``GoldenMismatch``).
 """
 
 from __future__ import annotations
@@ -60,6 +61,47 @@ class DeadlockError(ReplayWsError):
     def __str__(self) -> str:
         lines = [self.what, *(f"  {line}" for line in self.waiting), f"  mend: {self.mend}"]
         return "\n".join(lines)
+
+
+class DeterminismError(ReplayWsError):
+    """Two runs of one program, with one seed and under the same conditions, differ.
+
+    ``varied`` says what was changed between them on purpose: ``heap``, ``hash seed``, ... The first
+    event that differs is the one in ``step`` (from 1) of the run, at ``time_ns``, done by ``lane``;
+    ``events`` says what it is in each of the two runs, ``stacks`` where that was, outermost line
+    first. ``likely`` is where the difference is likely to come from.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str,
+        mend: str,
+        varied: str,
+        step: int,
+        time_ns: int,
+        lane: str,
+        events: tuple[str, str],
+        stacks: tuple[tuple[str, ...], tuple[str, ...]],
+        likely: str,
+        lines: tuple[str, ...],
+    ) -> None:
+        super().__init__(what, where=where, mend=mend)
+        self.varied = varied
+        self.step = step
+        self.time_ns = time_ns
+        self.lane = lane
+        self.events = events
+        self.stacks = stacks
+        self.likely = likely
+        self.lines = lines
+        """The report, for a reader."""
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}"
+        report = (f"  {line}" for line in (*self.lines, f"likely: {self.likely}"))
+        return "\n".join((head, *report, f"  mend: {self.mend}"))
 
 
 class EscapeError(ReplayWsError):

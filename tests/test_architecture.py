@@ -33,7 +33,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("sim", "cassette", "report"),
     ("recording",),
     ("running",),
-    ("recorder", "replayer", "mock"),
+    ("recorder", "replayer", "mock", "verifier"),
     ("api", "hunter", "legacy"),
     ("cli", "pytest_plugin"),
 )

@@ -53,14 +53,14 @@ def _at(own: list[FrameType], calls: list[FrameType]) -> str:
 
 def _own_and_calls(task: asyncio.Task[Any]) -> tuple[list[FrameType], list[FrameType]]:
     """The frames of a task down to the last one of the user's, and the library's below it."""
-    frames = _await_chain(task)
+    frames = await_chain(task)
     own_count = len(frames)
     while own_count and is_library(frames[own_count - 1]):
         own_count -= 1
     return frames[:own_count], frames[own_count:]
 
 
-def _await_chain(task: asyncio.Task[Any]) -> list[FrameType]:
+def await_chain(task: asyncio.Task[Any]) -> list[FrameType]:
     """The frames of a suspended task, outermost first, without those of the loop itself.
 
     Coroutines, generators and asynchronous generators spell the same two facts with
