@@ -13,12 +13,16 @@ from collections.abc import Iterator
 
 from replay_ws.sim.loop import VirtualLoop
 
+# Python 3.12 freezes some hundred objects when it starts; who freezes, freezes whole programs.
+_FROZEN_BY_PYTHON_MAX = 2_000
+
 
 @contextlib.contextmanager
 def steady_collection(loop: VirtualLoop) -> Iterator[None]:
     """While open, ``loop`` collects at fixed turns, and nobody else does."""
     was_enabled = gc.isenabled()
-    sets_aside = not gc.get_freeze_count()  # what the user froze could not be told from ours
+    # What the user froze could not be told from ours afterwards.
+    sets_aside = gc.get_freeze_count() <= _FROZEN_BY_PYTHON_MAX
     gc.disable()
     if sets_aside:
         gc.freeze()
