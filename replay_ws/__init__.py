@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from replay_ws.errors import CassetteError as CassetteError
     from replay_ws.errors import ConfigError as ConfigError
     from replay_ws.errors import DeadlockError as DeadlockError
+    from replay_ws.errors import DeterminismError as DeterminismError
     from replay_ws.errors import EscapeError as EscapeError
     from replay_ws.errors import GoldenMismatch as GoldenMismatch
     from replay_ws.errors import ProgramError as ProgramError
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from replay_ws.mock.threads import MockWebSocketState as MockWebSocketState
     from replay_ws.session import RunResult as RunResult
     from replay_ws.session import Session as Session
+    from replay_ws.session import Verification as Verification
     from replay_ws.sim.loop import VirtualLoop as VirtualLoop
     from replay_ws.sim.schedule import Schedule as Schedule
 
@@ -44,8 +46,8 @@ _HOMES = {
     "replay_ws.api": "check compare load replay run save",
     "replay_ws.cassette.redaction": "Redactor",
     "replay_ws.errors": (
-        "CassetteError ConfigError DeadlockError EscapeError GoldenMismatch ProgramError "
-        "ReplayWsError SourceError"
+        "CassetteError ConfigError DeadlockError DeterminismError EscapeError GoldenMismatch "
+        "ProgramError ReplayWsError SourceError"
     ),
     "replay_ws.events.model": "Decision Event Fate Ledger Plan",
     "replay_ws.faults.configuration": "MockConfiguration",
@@ -53,7 +55,7 @@ _HOMES = {
     "replay_ws.mock.manager": "MockWebSocketManager SendResult",
     "replay_ws.mock.metrics": "WebSocketMetrics",
     "replay_ws.mock.threads": "MockWebSocketState",
-    "replay_ws.session": "RunResult Session",
+    "replay_ws.session": "RunResult Session Verification",
     "replay_ws.sim.loop": "VirtualLoop",
     "replay_ws.sim.schedule": "Schedule",
 }

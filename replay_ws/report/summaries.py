@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from replay_ws.report.blocks import Block, Line, Tone, command, plural
 from replay_ws.report.differences import short_line
 from replay_ws.report.events import settings_text
 from replay_ws.report.ledger import ledger_dict, ledger_text
-from replay_ws.session import Session
+from replay_ws.session import Session, Verification
 from replay_ws.text import clean
 
 
@@ -55,11 +55,12 @@ def failure_text(end: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A cassette that was made; ``verb`` says how."""
+    """A cassette that was made; ``verb`` says how, ``verified`` what its run was held against."""
 
     name: str
     session: Session
     verb: str = "recorded"
+    verified: Verification | None = None
 
     def blocks(self) -> Iterator[Block]:
         session = self.session
@@ -71,11 +72,14 @@ class Recorded:
         )
         yield Line(f"  {ledger_text(session.ledger)}; {time_text(session.end_ns)} of virtual time")
         yield Line(f"  digest {session.digest}")
+        if self.verified is not None:
+            yield Line(clean(f"  verified: {self.verified}"))
         more = ("replay", self.name, "--mode", "packet_loss", "--seed", "1")
         yield Line(f"next: {command('cat', self.name) if failed else command(*more)}")
 
     def to_dict(self) -> dict[str, Any]:
-        return {"cassette": self.name, **session_dict(self.session)}
+        verified = {} if self.verified is None else {"verified": asdict(self.verified)}
+        return {"cassette": self.name, **session_dict(self.session), **verified}
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,9 @@ def _check(program: Program[Any], conditions: Conditions) -> tuple[Attempt, Veri
     del heap
     name, story = name_of(program), first.trace.story
     if parting is not None:
-        carried = {n: (before[n], after[n]) for n in after if before.get(n, after[n]) != after[n]}
+        redact = conditions.redactor.text if conditions.redactor else str
+        changed = [n for n in after if before.get(n, after[n]) != after[n]]
+        carried = {n: (redact(before[n]), redact(after[n])) for n in changed}
         raise determinism_error(first.trace, parting, varied=HEAP, program=name, carried=carried)
     try:
         asked = question(program, conditions, story)

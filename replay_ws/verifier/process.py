@@ -65,14 +65,8 @@ def question(program: Program[Any], conditions: Conditions, expected: Story) -> 
         raise NotAskable("this is a second process itself")
     if sys.flags.ignore_environment:
         raise NotAskable("this Python ignores PYTHONHASHSEED (-E or -I)")
-    try:
-        by_reference = pickle.dumps(program)
-        pickle.dumps(conditions)
-    except Exception as error:
-        raise NotAskable(
-            "the program cannot be named in another process (a closure, a lambda): "
-            f"{str(error).splitlines()[0] if str(error) else type(error).__qualname__}"
-        ) from error
+    by_reference = _pickled(program, "the program has no name in another process")
+    _pickled(conditions, "the conditions of the run cannot be sent to another process")
     module = _module_of(program)
     file = str(Path(getattr(sys.modules.get(module), "__file__", None) or "").resolve())
     imported_as = _real_name_of_main(file) if module == "__main__" else module
@@ -86,6 +80,14 @@ def question(program: Program[Any], conditions: Conditions, expected: Story) -> 
         conditions,
         expected,
     )
+
+
+def _pickled(thing: object, refusal: str) -> bytes:
+    try:
+        return pickle.dumps(thing)
+    except Exception as error:  # whatever a user's own __reduce__ raises
+        first, *_ = str(error).splitlines() or [type(error).__qualname__]
+        raise NotAskable(f"{refusal}: {first}") from error
 
 
 def _module_of(program: Any) -> str:

@@ -14,13 +14,14 @@ import click
 from replay_ws.api import run
 from replay_ws.cassette.redaction import Redactor
 from replay_ws.cli import options
-from replay_ws.cli.console import SAME, ProgramFailed, show
+from replay_ws.cli.console import DIFFERENT, SAME, ProgramFailed, show
 from replay_ws.cli.programs import Program, find_program
 from replay_ws.compliance import load_profile
-from replay_ws.errors import ProgramError, ReplayWsError
+from replay_ws.errors import DeterminismError, ProgramError, ReplayWsError
 from replay_ws.faults.configuration import MockConfiguration
+from replay_ws.report.determinism import Parted
 from replay_ws.report.summaries import Recorded, failure_text
-from replay_ws.session import Session
+from replay_ws.session import RunResult
 
 if TYPE_CHECKING:
     from replay_ws.running import Escapes, Threads
@@ -39,6 +40,11 @@ if TYPE_CHECKING:
 @options.redact_keys
 @options.keep_keys
 @options.force
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Run it five times, two in another process, and record only if all do the same.",
+)
 @click.option("--traceback", "with_traceback", is_flag=True, help="Show where the program failed.")
 @options.as_json
 def command(
@@ -54,6 +60,7 @@ def command(
     redact_keys: Sequence[str],
     keep_keys: Sequence[str],
     force: bool,
+    verify: bool,
     with_traceback: bool,
     as_json: bool,
 ) -> int:
@@ -66,6 +73,9 @@ def command(
     If the program fails, the cassette holds everything up to the error, and the exit code is 2. A
     file that exists is refused; with --force it is replaced, but only by a program that ended well:
     the session of one that failed goes to FILE.failed beside it, or FILE.failed.2 and so on.
+
+    With --verify the runs are compared step by step, under other addresses and another hash seed.
+    Where they differ, the first event that does is told, and the exit code is 1.
     """
     if profile:  # an empty one claims no protocol
         load_profile(profile)
@@ -81,18 +91,22 @@ def command(
         "redactor": Redactor(redact_keys, keep_keys),
         "threads": threads,
         "escapes": escapes,
+        "verify": verify,
     }
     try:
-        session = _run(main, output, conditions)
+        result = _run(main, output, conditions)
+    except DeterminismError as error:
+        show(Parted(program, error), as_json=as_json)
+        return DIFFERENT
     except BaseException as error:
         _tell_failure(error, program, with_traceback=with_traceback, as_json=as_json)
-    show(Recorded(str(output), session), as_json=as_json)
+    show(Recorded(str(output), result.session, verified=result.verified), as_json=as_json)
     return SAME
 
 
-def _run(program: Program, output: Path, conditions: dict[str, Any]) -> Session:
+def _run(program: Program, output: Path, conditions: dict[str, Any]) -> RunResult[Any]:
     with contextlib.redirect_stdout(sys.stderr):
-        return run(program, record=output, **conditions).session
+        return run(program, record=output, **conditions)
 
 
 def _tell_failure(
