@@ -4,40 +4,90 @@ A suspended task is a chain: its coroutine awaits another, which awaits another,
 future that somebody should complete. The reader's interest lies where that chain leaves their
 own code, so a line names the task, that last line of theirs, and the call they made there.
 Nothing in a line is an address, so two runs of one program report the same words.
+
+A thread waits in the middle of a call, and so does a task that blocks the loop's own thread: there
+the chain is a stack of frames. Who waits for a lock is told who has it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from replay_ws import clock
 from replay_ws.errors import DeadlockError
 from replay_ws.sim.places import is_library, is_machinery, package_of, place_of
 
 
-def deadlock_at(time_ns: int, tasks: list[asyncio.Task[Any]]) -> DeadlockError:
-    """The error for a run in which only ``tasks`` are left, and nothing will wake them."""
-    number = f"{len(tasks)} task{'s wait' if len(tasks) != 1 else ' waits'}"
+class Waiter(NamedTuple):
+    """Who waits in the middle of a call."""
+
+    name: str
+    frame: FrameType | None
+    """The innermost one."""
+    awaited: str = ""
+    """What for, where the call does not say."""
+    holder: str = ""
+    """Who has what it waits for, and since where."""
+
+
+def deadlock_at(
+    time_ns: int,
+    tasks: list[asyncio.Task[Any]],
+    threads: Sequence[Waiter] = (),
+    loop_waits: Waiter | None = None,
+) -> DeadlockError:
+    """The error for a run in which only ``tasks`` and ``threads`` are left, and nothing wakes them.
+
+    ``loop_waits`` when the current task is one that blocks the loop's own thread.
+    """
+    counts = [(len(tasks), "task"), (len(threads), "thread")]
+    told = [_counted(*count) for count in counts if count[0]] or ["0 tasks"]
+    verb = "waits" if len(tasks) + len(threads) == 1 else "wait"
     return DeadlockError(
-        f"deadlock at {clock.time_text(time_ns)}: nothing is ready, no timer is left, {number}",
-        waiting=waiting_lines(tasks),
+        f"deadlock at {clock.time_text(time_ns)}: nothing is ready, no timer is left, "
+        f"{' and '.join(told)} {verb}",
+        waiting=waiting_lines(tasks, loop_waits) + tuple(map(waiter_line, threads)),
     )
 
 
-def waiting_lines(tasks: Iterable[asyncio.Task[Any]]) -> tuple[str, ...]:
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def waiting_lines(
+    tasks: Iterable[asyncio.Task[Any]], loop_waits: Waiter | None = None
+) -> tuple[str, ...]:
     """One line for each task, in the order given, such as
     ``Task-2 (worker) at tests/test_worker.py:12 waits for asyncio.Queue.get``."""
-    return tuple(_waiting_line(task) for task in tasks)
+    return tuple(_waiting_line(task, loop_waits) for task in tasks)
 
 
-def _waiting_line(task: asyncio.Task[Any]) -> str:
-    own, calls = _own_and_calls(task)
+def _waiting_line(task: asyncio.Task[Any], loop_waits: Waiter | None) -> str:
     future = getattr(task, "_fut_waiter", None)
+    if loop_waits is not None and task is asyncio.current_task(task.get_loop()):
+        return f"{waiter_line(loop_waits._replace(name=label(task)))}, and the loop waits with it"
+    own, calls = _own_and_calls(task)
+    if loop_waits is not None and future is None:
+        return f"{label(task)}{_at(own, calls)} could go on, but the loop waits"
     awaited = _call_name(calls[0]) if calls else _future_name(future)
     return f"{label(task)}{_at(own, calls)} waits for {awaited}"
+
+
+def waiter_line(waiter: Waiter) -> str:
+    """A line such as
+    ``Thread-1 (work) at app.py:12 waits for threading.Lock, which Thread-2 has since app.py:20``.
+    """
+    stack = _stack(waiter.frame)
+    own_count = len(stack)
+    while own_count and is_library_call(stack[own_count - 1]):
+        own_count -= 1
+    calls = stack[own_count:] if own_count else []
+    awaited = waiter.awaited or (_thread_call_name(calls[0]) if calls else "work")
+    held = f", which {waiter.holder}" if waiter.holder else ""
+    return f"{waiter.name}{_at(stack[:own_count], [])} waits for {awaited}{held}"
 
 
 def label(task: asyncio.Task[Any]) -> str:
@@ -49,6 +99,31 @@ def label(task: asyncio.Task[Any]) -> str:
 def _at(own: list[FrameType], calls: list[FrameType]) -> str:
     deepest = (own or calls)[-1:]
     return "".join(f" at {place_of(frame)}" for frame in deepest)
+
+
+def is_library_call(frame: FrameType) -> bool:
+    """Whether ``frame`` runs what a thread waits in, and not the code of a user."""
+    return is_library(frame) or package_of(frame) in _THREAD_LIBRARIES
+
+
+_THREAD_LIBRARIES = ("threading", "queue", "concurrent")
+
+
+def _stack(innermost: FrameType | None) -> list[FrameType]:
+    """The frames of a thread, outermost first."""
+    frames: list[FrameType] = []
+    while innermost is not None:
+        frames.append(innermost)
+        innermost = innermost.f_back
+    return frames[::-1]
+
+
+def _thread_call_name(frame: FrameType) -> str:
+    """``threading.Event.wait``; what stands in for a module of threads is called as that."""
+    owner = frame.f_locals.get("self")
+    if owner is not None and is_machinery(frame):
+        return str(owner)
+    return _call_name(frame).replace("concurrent.", "concurrent.futures.", 1)
 
 
 def _own_and_calls(task: asyncio.Task[Any]) -> tuple[list[FrameType], list[FrameType]]:

@@ -92,6 +92,7 @@ class VirtualLoop(InMemoryNetwork):
         self._interruptions: Interruptions | None = None
         self.turns = 0
         self.foreign_calls = 0
+        self.finish_threads: Callable[[], Coroutine[Any, Any, None]] | None = None
         self.collects_garbage = False
         self.turns_per_instant_max: int | None = None
         self.progress: Callable[[], int] = lambda: 0

@@ -99,6 +99,8 @@ def _shut_down(loop: VirtualLoop) -> None:
     _cancel_pending(loop)
     if loop.has_open_generators:
         loop.run_until_complete(loop.shutdown_asyncgens())
+    if loop.finish_threads is not None:
+        loop.run_until_complete(loop.finish_threads())
 
 
 def _cancel_pending(loop: VirtualLoop) -> None:
