@@ -37,7 +37,7 @@ class Hub(Baton):
         loop: VirtualLoop,
         *,
         carried: Sequence[ContextVar[Any]] = (),
-        enter: Callable[[], object] | None = None,
+        enter: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__(loop)
         self.threads: list[ThreadActor] = []
@@ -74,8 +74,7 @@ class Hub(Baton):
     def _enter(self) -> None:
         for variable, value in self._carried:
             variable.set(value)
-        if self._enter_too is not None:
-            self._enter_too()
+        self._enter_too()
 
     # The baton
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from asyncio import BaseEventLoop as Stock
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import thread
@@ -16,23 +17,29 @@ from replay_ws.sim.patches import Patch, patched
 from replay_ws.sim.threads.actors import ThreadActor, current_actor, is_an_actors
 from replay_ws.sim.threads.hub import Hub
 from replay_ws.sim.threads.patches import managed_names
+from replay_ws.sim.threads.preemption import Lines
 
 
 @contextlib.contextmanager
 def managed_threads(
-    loop: VirtualLoop, *, preempt: Sequence[str] = (), carried: Sequence[ContextVar[Any]] = ()
+    loop: VirtualLoop,
+    *,
+    preempt: Sequence[str | os.PathLike[str]] = (),
+    carried: Sequence[ContextVar[Any]] = (),
 ) -> Iterator[None]:
     """While open, threads that this one starts are lanes of ``loop``, which has lanes.
 
-    ``preempt`` names files whose every line is a sync point, as paths or patterns (``app/*.py``).
-    ``carried`` are context variables whose values a new thread takes over from this one.
+    ``preempt`` names files whose every line is a sync point: paths, whole or from the right, with
+    ``*`` where they vary. ``carried`` are context variables whose values a new thread takes over.
     """
-    hub = Hub(loop, carried=carried)
-    with patched([*managed_names(hub), *_loop_methods(hub)]), hub.open():
+    lines = Lines(preempt)
+    hub = Hub(loop, carried=carried, enter=lines.enter_thread)
+    names = [*managed_names(hub), *_loop_methods(hub, lines)]
+    with patched(names), hub.open(), lines.watched():
         yield
 
 
-def _loop_methods(hub: Hub) -> Iterator[Patch]:
+def _loop_methods(hub: Hub, lines: Lines) -> Iterator[Patch]:
     """What the loop does otherwise when there are threads."""
     loop = hub.loop
     loops_own_call_soon_threadsafe = loop.call_soon_threadsafe
@@ -61,6 +68,7 @@ def _loop_methods(hub: Hub) -> Iterator[Patch]:
     async def finish_threads() -> None:
         _dismiss_idle_workers(hub)
         await hub.finish()
+        lines.require_seen()
 
     yield Patch(loop, "call_soon_threadsafe", call_soon_threadsafe)
     yield Patch(loop, "_callback_failed", callback_failed)
