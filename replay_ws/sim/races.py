@@ -1,0 +1,382 @@
+"""Races: accesses of what is watched whose order nothing decides.
+
+Theory. Let ``a -> b`` say that ``a`` comes before ``b``, as ``causality`` has it. Two accesses are
+*unordered* if neither ``a -> b`` nor ``b -> a``. No clock is looked at, neither the virtual nor the
+real one: a time difference orders nothing. There are three kinds of race.
+
+**Data race**, between threads, or between a thread and the loop: two unordered accesses of one
+place, at least one of them a write.
+
+**Stale write**, between tasks of one loop. There a step is atomic, so that two unordered accesses
+are often right: ``self.hits += 1`` by a hundred tasks, in any order, is a hundred hits. What goes
+wrong is a decision on a value that has changed meanwhile. A *pair* ``(r, w)`` is a read ``r`` of a
+strand in one step and its next write ``w`` in a later step, with no read in between, also not in
+the step of ``w``. (A write uses up what was read before: who tests and sets a flag in one step may
+clear it later without another look.) The pair is stale if another strand has a write ``m`` with
+
+    neither  m -> r       the read has seen it
+    nor      w -> m       it comes after all of this
+    nor      r -> m -> w  in every order: the strand had it done, and waited for it
+
+So ``n = self.n; await ...; self.n = n + 1`` is a race also where the schedule of this run did not
+lose an update, and also where ``w`` is written under a lock but ``r`` was read outside of it; it is
+none where one lock is around both, or where the value is read again after the ``await``. The last
+line has "in every order" because the edge of a lock could point the other way in another run: to
+read under a lock, let it go, and write under it later is stale.
+
+**Unordered accesses** of two tasks, at least one of them a write, are reported where the watch is
+``strict``.
+
+What happens before is known only for the order of this run: where locks are taken in another order
+other pairs may show. A report therefore is never a guess, and no report is no proof.
+
+Of every place the last accesses of each strand are kept. A later access that is unordered with an
+earlier one of the same strand is unordered with these too, so that every place with a race has a
+report. The same two lines of code are reported once, and counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+from replay_ws.clock import time_text
+from replay_ws.sim.causality import Causality, Step, Strand
+from replay_ws.sim.loop import VirtualLoop
+
+READ, WRITE, USE = "read", "write", "use"
+"""A use acts upon a value without changing it: stale like a write, to others like a read."""
+
+_STACK_MAX = 12
+_SHOWN_MAX = 4
+_SEEN_WORTH_PRUNING = 64
+_SEEN_WORTH_ALL = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One access: who, what, where and when. ``stack`` has the user's frames, innermost first."""
+
+    lane: str
+    kind: str
+    place: str
+    stack: tuple[str, ...]
+    time_ns: int
+
+    def __str__(self) -> str:
+        callers = "".join(f"\n      from {frame}" for frame in self.stack[1:])
+        where = self.stack[0] if self.stack else "an unknown place"
+        return f"{self.kind} by {self.lane} at {time_text(self.time_ns)}, {where}{callers}"
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """Two accesses that nothing orders.
+
+    ``what`` is the object's kind and the attribute; ``kind`` is ``data race``, ``stale write`` or
+    ``unordered accesses``. ``second`` is the one that came later in this run. ``read`` is, for a
+    stale write, the read that ``stale`` was decided on. ``missing`` says in words which edge is
+    not there; ``count`` is how often these two places met.
+    """
+
+    what: str
+    kind: str
+    first: Access
+    second: Access
+    read: Access | None
+    missing: str
+    count: int = 1
+
+    def __str__(self) -> str:
+        times = f", {self.count} times" if self.count > 1 else ""
+        lines = [f"{self.kind} of {self.what}{times}"]
+        lines += [f"    {access}" for access in (self.read, self.first, self.second) if access]
+        return "\n".join([*lines, f"    {self.missing}"])
+
+
+class Touch:
+    """An access as it is kept while the run goes on."""
+
+    __slots__ = ("clock", "kind", "stack", "step", "tick", "time_ns")
+
+    def __init__(self, step: Step, kind: str, stack: _RawStack, time_ns: int) -> None:
+        self.step = step
+        self.tick = step.tick
+        self.clock = step.clock
+        self.kind = kind
+        self.stack = stack
+        self.time_ns = time_ns
+
+
+_RawStack = list[tuple[CodeType, int]]
+
+
+class _Seen:
+    """The last accesses of one strand; ``unused`` is the read that no write has used up."""
+
+    __slots__ = ("read", "unused", "write")
+
+    def __init__(self) -> None:
+        self.read: Touch | None = None
+        self.write: Touch | None = None
+        self.unused: Touch | None = None
+
+
+class Variable:
+    """One place that is read and written: an attribute, an item, a connection.
+
+    ``group`` is what its races are counted under.
+    """
+
+    __slots__ = ("group", "is_strict", "must_end", "name", "pruned", "seen", "stale", "threads")
+
+    def __init__(self, name: str, group: str, *, is_strict: bool, must_end: bool) -> None:
+        self.name = name
+        self.group = group
+        self.is_strict = is_strict
+        self.must_end = must_end
+        """Whether its races end the run with an error."""
+        self.seen: dict[Strand, _Seen] = {}
+        self.stale: dict[Strand, tuple[Touch, Touch]] = {}
+        self.threads: set[object] = set()
+        self.pruned = _SEEN_WORTH_PRUNING
+
+
+class Races:
+    """Takes in accesses, and gives the races among them."""
+
+    def __init__(self, causality: Causality, loop: VirtualLoop) -> None:
+        self._causality = causality
+        self._loop = loop
+        self._found: dict[object, _Found] = {}
+
+    @property
+    def races(self) -> tuple[Race, ...]:
+        """What was found so far, in the order in which it was."""
+        return tuple(found.race() for found in self._found.values())
+
+    @property
+    def refused(self) -> tuple[Race, ...]:
+        """Those of what was watched with ``report="error"``."""
+        return tuple(found.race() for found in self._found.values() if found.must_end)
+
+    def note(self, variable: Variable, kind: str) -> None:
+        """The step that runs accesses ``variable``; the caller's caller is the place."""
+        step = self._causality.step
+        if step is None:
+            return
+        strand = step.strand
+        seen = variable.seen.get(strand)
+        if seen is None:
+            self._causality.number(step)
+            seen = variable.seen[strand] = _Seen()
+            variable.threads.add(strand.thread)
+        elif kind is READ:
+            if (last := seen.unused) is not None and last.step is step and last.tick == step.tick:
+                return  # nothing came in between
+        elif (last := seen.write) is not None and last.step is step and last.tick == step.tick:
+            seen.unused = None
+            return
+        touch = Touch(step, kind, _stack(), self._loop.time_ns())
+        if variable.is_strict or len(variable.threads) > 1:
+            self._check_all(variable, touch)
+        if kind is READ:
+            seen.read = seen.unused = touch
+        else:
+            self._check_stale(variable, seen, touch)
+            self._keep(variable, seen, touch)
+
+    def _keep(self, variable: Variable, seen: _Seen, touch: Touch) -> None:
+        if touch.kind is USE:
+            seen.read = seen.unused = touch
+            return
+        seen.write, seen.unused = touch, None
+        if len(variable.seen) > variable.pruned:
+            _prune(variable, touch)
+
+    # --- the rules --------------------------------------------------------------------------
+
+    def _check_all(self, variable: Variable, touch: Touch) -> None:
+        """Unordered accesses of other threads, and where the watch is strict of other tasks."""
+        strand = touch.step.strand
+        for other, seen in variable.seen.items():
+            if other is strand:
+                continue
+            is_data_race = other.thread is not strand.thread
+            if not is_data_race and not variable.is_strict:
+                continue
+            for before in (seen.write, seen.read if touch.kind is WRITE else None):
+                if before is not None and not _precedes(before, touch):
+                    kind = "data race" if is_data_race else "unordered accesses"
+                    self._report(variable, kind, before, touch, None)
+
+    def _check_stale(self, variable: Variable, seen: _Seen, touch: Touch) -> None:
+        """``touch`` as the write of a pair, and as the write that makes other pairs stale."""
+        strand = touch.step.strand
+        read = seen.unused
+        if read is not None and read.step is not touch.step and strand.thread is None:
+            for number, meanwhile in enumerate(_writes_of_others(variable, strand)):
+                if not _is_told(read, meanwhile, touch):
+                    self._report(variable, "stale write", meanwhile, touch, read)
+                    if number > _SEEN_WORTH_ALL:
+                        break
+            variable.stale[strand] = read, touch
+        if touch.kind is WRITE and variable.stale:
+            for other, (their_read, theirs) in variable.stale.items():
+                if other is not strand and not _precedes(theirs, touch):
+                    self._report(variable, "stale write", theirs, touch, their_read)
+
+    def _report(
+        self, variable: Variable, kind: str, first: Touch, second: Touch, read: Touch | None
+    ) -> None:
+        key = variable.group, kind, frozenset((_site(first), _site(second)))
+        found = self._found.get(key)
+        if found is None:
+            self._found[key] = _Found(variable, kind, first, second, read)
+        elif second is not found.last:  # one access counts once, however many it meets
+            found.count += 1
+            found.last = second
+
+
+class _Found:
+    """A race, as often as it was found; its texts are made when somebody asks."""
+
+    __slots__ = ("_first", "_kind", "_name", "_read", "_second", "count", "last", "must_end")
+
+    def __init__(
+        self, variable: Variable, kind: str, first: Touch, second: Touch, read: Touch | None
+    ) -> None:
+        self._name = variable.name
+        self._kind = kind
+        self._first = first
+        self._read = read
+        self._second = self.last = second
+        self.count = 1
+        self.must_end = variable.must_end
+
+    def race(self) -> Race:
+        """The report."""
+        first, second = _access(self._first), _access(self._second)
+        read = _access(self._read) if self._read is not None else None
+        missing = _missing(self._kind, first, second, read)
+        return Race(self._name, self._kind, first, second, read, missing, self.count)
+
+
+def _missing(kind: str, first: Access, second: Access, read: Access | None) -> str:
+    if read is None:
+        return (
+            f"missing: nothing that {first.lane} releases after its {first.kind} is acquired by "
+            f"{second.lane} before its {second.kind} (a lock, a queue, an event, a join)"
+        )
+    other, own = (first, second) if read.lane == second.lane else (second, first)
+    return (
+        f"missing: nothing puts the {other.kind} by {other.lane} before the read by {read.lane}, "
+        f"nor after its {own.kind}: hold one lock around both, or read again before the {own.kind}"
+    )
+
+
+# --- order ---------------------------------------------------------------------------------
+
+
+def _precedes(before: Touch, after: Touch) -> bool:
+    strand = before.step.strand
+    return strand is after.step.strand or after.clock.get(strand.number, 0) >= before.tick
+
+
+def _always_precedes(before: Touch, after: Touch) -> bool:
+    strand = before.step.strand
+    return strand is after.step.strand or after.clock.get(-strand.number, 0) >= before.tick
+
+
+def _is_told(read: Touch, meanwhile: Touch, write: Touch) -> bool:
+    """Whether the pair of ``read`` and ``write`` knows of a write that came before ``write``."""
+    return _precedes(meanwhile, read) or (
+        _always_precedes(read, meanwhile) and _always_precedes(meanwhile, write)
+    )
+
+
+def _writes_of_others(variable: Variable, strand: Strand) -> Iterator[Touch]:
+    for other, seen in variable.seen.items():
+        if other is not strand and seen.write is not None and other.thread is strand.thread:
+            yield seen.write
+
+
+def _prune(variable: Variable, write: Touch) -> None:
+    """Forget strands that are over and came before ``write``, which stands for them from now on."""
+
+    def is_done_with(strand: Strand, seen: _Seen) -> bool:
+        return (
+            strand.thread is write.step.strand.thread
+            and strand is not write.step.strand
+            and strand.is_over()
+            and all(_precedes(touch, write) for touch in (seen.read, seen.write) if touch)
+        )
+
+    for strand in [s for s, seen in variable.seen.items() if is_done_with(s, seen)]:
+        del variable.seen[strand]
+        variable.stale.pop(strand, None)
+    variable.pruned = max(_SEEN_WORTH_PRUNING, 2 * len(variable.seen))
+
+
+# --- places --------------------------------------------------------------------------------
+
+_LOOP_CODE = VirtualLoop._run.__code__
+_LIBRARY_FOLDERS = tuple(
+    f"{folder}{os.sep}" for folder in (Path(asyncio.__file__).parent, Path(__file__).parents[1])
+)
+
+
+def _stack() -> _RawStack:
+    """The frames of who accesses, innermost first: code and position, to be read later."""
+    stack: _RawStack = []
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and len(stack) < _STACK_MAX:
+        code = frame.f_code
+        if code is _LOOP_CODE:
+            break
+        stack.append((code, frame.f_lasti))
+        frame = frame.f_back
+    return stack
+
+
+def _users(stack: _RawStack) -> Iterator[tuple[CodeType, int]]:
+    for code, position in stack:
+        name = code.co_filename
+        if not name.startswith((*_LIBRARY_FOLDERS, "<")):
+            yield code, position
+
+
+def _site(touch: Touch) -> object:
+    for code, position in _users(touch.stack):
+        return code, _line(code, position)
+    return None
+
+
+def _access(touch: Touch) -> Access:
+    frames = [
+        (f"{code.co_filename}:{_line(code, position)}", code.co_name)
+        for code, position in _users(touch.stack)
+    ][:_SHOWN_MAX]
+    return Access(
+        lane=touch.step.strand.name,
+        kind=touch.kind,
+        place=frames[0][0] if frames else "",
+        stack=tuple(f"{place} in {function}" for place, function in frames),
+        time_ns=touch.time_ns,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _line(code: CodeType, position: int) -> int:
+    lines: Any = code.co_lines()
+    return next(
+        (line for start, end, line in lines if line is not None and start <= position < end),
+        code.co_firstlineno,
+    )
