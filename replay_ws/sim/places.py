@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from types import FrameType
 
+_INSTALLED = ("site-packages", "dist-packages")
+_STANDARD = (str(Path(os.__file__).parent), "<frozen")
 _LIBRARIES = ("asyncio", "replay_ws")
 _MACHINERY = "replay_ws.sim."
 
@@ -29,12 +34,43 @@ def place_of(frame: FrameType) -> str:
 
 
 def place_of_caller(frame: FrameType | None) -> str:
-    """The innermost line of the user's code in the stack under ``frame``; ``""`` if none."""
-    while frame is not None:
-        if not is_library(frame):
+    """The innermost line of the user's code in the stack under ``frame``; ``""`` if none.
+
+    A line outside of the loop is a last resort.
+    """
+    frames = list(_stack(frame))
+    inside = next((i for i, frame in enumerate(frames) if _is_loop(frame)), len(frames))
+    return place_among(frames[:inside]) or place_among(frames[inside:])
+
+
+def place_among(frames: Iterable[FrameType]) -> str:
+    """The first line of ``frames`` that is the user's; ``""`` if none.
+
+    Their own line rather than one of a package that they installed, and that rather than one of
+    the standard library.
+    """
+    installed = standard = ""
+    for frame in frames:
+        path = frame.f_code.co_filename
+        if is_library(frame):
+            continue
+        if any(part in path for part in _INSTALLED):
+            installed = installed or place_of(frame)
+        elif path.startswith(_STANDARD):
+            standard = standard or place_of(frame)
+        else:
             return place_of(frame)
+    return installed or standard
+
+
+def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
         frame = frame.f_back
-    return ""
+
+
+def _is_loop(frame: FrameType) -> bool:
+    return frame.f_code.co_name == "_run" and _module_of(frame) == "replay_ws.sim.loop"
 
 
 def name_of(thing: object) -> str:
