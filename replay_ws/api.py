@@ -6,7 +6,7 @@ A session, the result of a run or the path of a cassette will do as input.
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from replay_ws.errors import CassetteError, ConfigError
@@ -44,6 +44,7 @@ def run(
     record: str | os.PathLike[str] | None = None,
     redactor: RedactorChoice = "default",
     threads: Threads = "refuse",
+    preempt: Sequence[str] = (),
     escapes: Escapes = "error",
     turns_per_instant_max: int | None = 1_000_000,
     verify: bool = False,
@@ -60,6 +61,9 @@ def run(
     but only a program that ended well replaces a file: the session of another goes to a new file
     beside it, ``.failed``, which a note on the exception names. ``recorded`` is where it is.
     ``redactor=None`` records secrets as they are.
+    With ``threads="managed"`` the threads that the program starts take turns with its tasks, in one
+    schedule and on one clock: at locks, queues, sleeps, starts and ends, and at every line of the
+    files that ``preempt`` names (paths, whole or from the right, ``*`` where they vary).
     With ``verify`` the program runs three times here, and twice in another process, with all its
     side effects: first to warm up, then to be compared step by step when objects have other
     addresses, and when strings have other hashes. ``verified`` says what was compared; a program
@@ -86,6 +90,7 @@ def run(
         profile=profile,
         redactor=redactor_of(redactor),
         threads=threads,
+        preempt=tuple(preempt),
         escapes=escapes,
         turns_per_instant_max=turns_per_instant_max,
     )

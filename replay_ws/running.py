@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from weakref import WeakKeyDictionary
 
-from replay_ws.errors import ProgramError
+from replay_ws.errors import ConfigError, ProgramError
 from replay_ws.events.log import Header, Op
 from replay_ws.events.model import Plan
 from replay_ws.faults.configuration import DEFAULT, MockConfiguration
@@ -55,6 +55,7 @@ class Conditions:
     profile: str = "agent5"
     redactor: Redactor | None = None
     threads: Threads = "refuse"
+    preempt: tuple[str, ...] = ()
     escapes: Escapes = "error"
     turns_per_instant_max: int | None = _TURNS_PER_INSTANT_MAX
 
@@ -117,6 +118,12 @@ def _edges(
     """What of the world is another during a run. The last one entered is the first one left."""
     yield steady_collection(loop)
     yield patched(ordered_sets())
+    if conditions.threads == "managed":
+        from replay_ws.sim.threads.managed import managed_threads
+
+        yield managed_threads(loop, preempt=conditions.preempt, carried=(CURRENT,))
+    elif conditions.preempt:
+        raise ConfigError("preempt is for managed threads", mend='add threads="managed"')
 
 
 def _recording(loop: VirtualLoop, conditions: Conditions) -> Recording:
@@ -171,9 +178,7 @@ def _profile(program: Program[Any], conditions: Conditions) -> Profile:
     return known[conditions.config]
 
 
-def _finish(
-    loop: VirtualLoop, recording: Recording, error: BaseException | None = None
-) -> Session:
+def _finish(loop: VirtualLoop, recording: Recording, error: BaseException | None = None) -> Session:
     """End the session, with how the run departed from arrival order and what left it."""
     if loop.lanes is not None:
         for (kind, path), pairs in loop.lanes.departures.items():
