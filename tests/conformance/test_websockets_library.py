@@ -19,7 +19,7 @@ from replay_ws.sim.runner import run_program
 from replay_ws.sim.schedule import Schedule
 from replay_ws.sim.scheduling import loop_with_lanes
 
-pytest.importorskip("websockets", minversion="13.0")
+pytest.importorskip("websockets", minversion="14.0")
 
 from websockets.asyncio.client import connect, unix_connect
 from websockets.asyncio.server import ServerConnection, serve, unix_serve
