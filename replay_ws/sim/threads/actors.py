@@ -158,6 +158,8 @@ class LoopActor(Actor):
         self.holds_up_loop = False
         self._spare_lane: Lane | None = None
         self._may_return = False
+        self._steps = 0
+        self._steps_at_ns = 0
 
     @property
     def name(self) -> str:
@@ -212,10 +214,21 @@ class LoopActor(Actor):
                     handle = baton.lanes.popleft()
                     if not handle._cancelled:
                         handle._context.run(handle._callback, *handle._args)
+                        self._count_step()
                 elif baton.timers:
-                    baton.pass_time()
+                    baton.pass_time(is_any_ready)
                 else:
                     raise baton.deadlock()
+
+    def _count_step(self) -> None:
+        """The loop counts its turns in an instant; steps that hold it up count as turns here."""
+        loop = self.baton.loop
+        if loop.time_ns() != self._steps_at_ns:
+            self._steps_at_ns, self._steps = loop.time_ns(), 0
+        self._steps += 1
+        if self._steps == loop.turns_per_instant_max:
+            self._steps = 0
+            loop._refuse_to_stay()
 
 
 class ThreadActor(Actor):
@@ -325,7 +338,7 @@ class ThreadActor(Actor):
 
     def wait_for_end(self, waiter: Actor, timeout: float | None) -> None:
         """Have ``waiter`` wait until this thread has ended."""
-        if self.has_ended:
+        if self.has_ended or (timeout is not None and timeout <= 0):
             return
         self._waiting_for_end.append(waiter)
         waiter.block(f"the end of {self.name}", waiter.instant_ns(timeout))

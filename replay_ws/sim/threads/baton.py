@@ -60,11 +60,11 @@ class Baton(ABC):
         self.timers += 1
         return self.loop.call_at_ns(when_ns, step, context=self._context)
 
-    def pass_time(self) -> None:
+    def pass_time(self, is_any_ready: Callable[[], bool]) -> None:
         """Reach the next timer of the loop, whoever set it; those of tasks are left to wait."""
         loop = self.loop
         loop._release_due_timers()  # and drop those that were cancelled
-        if loop._timers:
+        if loop._timers and not is_any_ready():
             loop._pass_to(loop._timers[0][0])
             loop._release_due_timers()
 

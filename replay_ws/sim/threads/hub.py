@@ -37,7 +37,7 @@ class Hub(Baton):
         loop: VirtualLoop,
         *,
         carried: Sequence[ContextVar[Any]] = (),
-        enter: Callable[[], object] = lambda: None,
+        enter: Callable[[], object],
     ) -> None:
         super().__init__(loop)
         self.threads: list[ThreadActor] = []
@@ -113,7 +113,7 @@ class Hub(Baton):
         self.threads.remove(thread)
         self.alive -= 1
         thread.wake_who_waits_for_end()
-        if not self._unfinished():
+        if self._all_ended is not None and not self._unfinished():
             self._stop_waiting()
 
     # The end

@@ -67,7 +67,7 @@ def _thread_methods(hub: Hub) -> Iterator[Patch]:
             real_join(self, timeout)
             return
         actor.sync()
-        other.wait_for_end(actor, None if timeout is None else max(timeout, 0))
+        other.wait_for_end(actor, timeout)
 
     def is_alive(self: threading.Thread) -> bool:
         sync_point()

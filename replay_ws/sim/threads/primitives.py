@@ -159,8 +159,9 @@ def sleep(delay: float, /) -> None:
     if actor is None:
         _real_sleep(delay)
         return
-    if not delay > 0:
-        _real_sleep(delay)  # raises what there is to raise
+    if delay < 0:
+        raise ValueError("sleep length must be non-negative")
+    if delay == 0:
         actor.sync()
     else:
         actor.block(f"time.sleep({delay})", actor.instant_ns(delay))
