@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from replay_ws.errors import EscapeError as EscapeError
     from replay_ws.errors import GoldenMismatch as GoldenMismatch
     from replay_ws.errors import ProgramError as ProgramError
+    from replay_ws.errors import RaceError as RaceError
     from replay_ws.errors import ReplayWsError as ReplayWsError
     from replay_ws.errors import SourceError as SourceError
     from replay_ws.events.model import Decision as Decision
@@ -36,18 +37,21 @@ if TYPE_CHECKING:
     from replay_ws.mock.manager import SendResult as SendResult
     from replay_ws.mock.metrics import WebSocketMetrics as WebSocketMetrics
     from replay_ws.mock.threads import MockWebSocketState as MockWebSocketState
+    from replay_ws.race import Access as Access
+    from replay_ws.race import Race as Race
     from replay_ws.session import RunResult as RunResult
     from replay_ws.session import Session as Session
     from replay_ws.session import Verification as Verification
     from replay_ws.sim.loop import VirtualLoop as VirtualLoop
     from replay_ws.sim.schedule import Schedule as Schedule
+    from replay_ws.sim.watching import watch as watch
 
 _HOMES = {
     "replay_ws.api": "check compare load replay run save",
     "replay_ws.cassette.redaction": "Redactor",
     "replay_ws.errors": (
         "CassetteError ConfigError DeadlockError DeterminismError EscapeError GoldenMismatch "
-        "ProgramError ReplayWsError SourceError"
+        "ProgramError RaceError ReplayWsError SourceError"
     ),
     "replay_ws.events.model": "Decision Event Fate Ledger Plan",
     "replay_ws.faults.configuration": "MockConfiguration",
@@ -55,9 +59,11 @@ _HOMES = {
     "replay_ws.mock.manager": "MockWebSocketManager SendResult",
     "replay_ws.mock.metrics": "WebSocketMetrics",
     "replay_ws.mock.threads": "MockWebSocketState",
+    "replay_ws.race": "Access Race",
     "replay_ws.session": "RunResult Session Verification",
     "replay_ws.sim.loop": "VirtualLoop",
     "replay_ws.sim.schedule": "Schedule",
+    "replay_ws.sim.watching": "watch",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -27,6 +27,7 @@ from replay_ws.sim.ordered import ordered_sets
 from replay_ws.sim.patches import patched
 from replay_ws.sim.runner import refuse_to_nest, run_program
 from replay_ws.sim.schedule import FIFO, Profile, Schedule
+from replay_ws.sim.watching import Watcher
 
 if TYPE_CHECKING:
     from replay_ws.cassette.redaction import Redactor
@@ -83,9 +84,11 @@ def execute(
             edges.callback(writer.close, failed=True)  # unless it was closed below
         for observer in observers:
             loop.observe(observer)
+        watcher = Watcher(loop)
         try:
-            with _world(loop, conditions):
+            with _world(loop, conditions, watcher):
                 value = run_program(program, loop=loop)
+                watcher.refuse_races()
         except BaseException as error:
             session = _finish(loop, recording, error)
             _attach(error, session=session)
@@ -95,14 +98,14 @@ def execute(
         session = _finish(loop, recording)
         if writer is not None:
             writer.close()
-        return RunResult(value, session)
+        return RunResult(value, session, races=watcher.races)
 
 
-def _world(loop: VirtualLoop, conditions: Conditions) -> contextlib.ExitStack:
+def _world(loop: VirtualLoop, conditions: Conditions, watcher: Watcher) -> contextlib.ExitStack:
     """The world as the program sees it, entered; all of it is put back when the stack closes."""
     world = contextlib.ExitStack()
     try:
-        for edge in _edges(loop, conditions):
+        for edge in _edges(loop, conditions, watcher):
             edge.__enter__()
             # As a callback, for a context manager would write to an exception that may be frozen.
             world.callback(edge.__exit__, None, None, None)
@@ -113,7 +116,7 @@ def _world(loop: VirtualLoop, conditions: Conditions) -> contextlib.ExitStack:
 
 
 def _edges(
-    loop: VirtualLoop, conditions: Conditions
+    loop: VirtualLoop, conditions: Conditions, watcher: Watcher
 ) -> Iterator[contextlib.AbstractContextManager[object]]:
     """What of the world is another during a run. The last one entered is the first one left."""
     yield steady_collection(loop)
@@ -124,6 +127,7 @@ def _edges(
         yield managed_threads(loop, preempt=conditions.preempt, carried=(CURRENT,))
     elif conditions.preempt:
         raise ConfigError("preempt is for managed threads", mend='add threads="managed"')
+    yield watcher
 
 
 def _recording(loop: VirtualLoop, conditions: Conditions) -> Recording:

@@ -20,6 +20,7 @@ from replay_ws.events.model import Event, Fate, Ledger, Plan
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.faults.malformed import damage
 from replay_ws.playback import outcome_of, plan_of, strikes_of
+from replay_ws.race import Race
 
 Value = TypeVar("Value")
 
@@ -199,12 +200,14 @@ class Verification:
 class RunResult(Generic[Value]):
     """What a run gave: the program's value and the session that it left.
 
-    ``verified`` says what the determinism check did, if that was asked for.
+    ``verified`` says what the determinism check did, if that was asked for; ``races`` are those of
+    what the program watched with ``report="collect"``.
     """
 
     value: Value
     session: Session
     verified: Verification | None = None
+    races: tuple[Race, ...] = ()
 
     @property
     def digest(self) -> str:

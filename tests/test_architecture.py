@@ -28,7 +28,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("cassette.format", "cassette.redaction"),
     ("faults",),
     ("channel", "compliance", "diff"),
-    ("playback",),
+    ("playback", "race"),
     ("session",),
     ("sim", "cassette", "report"),
     ("recording",),
@@ -53,6 +53,7 @@ PURE = (
     "compliance",
     "diff",
     "playback",
+    "race",
     "session",
 )
 IMPURE_MODULES = {

@@ -14,7 +14,9 @@ earlier one of the same strand, or if a chain of these edges leads from the one 
   (a task group, a gather) see what the ones before them did.
 
 An edge leaves a loop's step at its *end*: nobody can see the step half done, so what it does after
-``create_task`` is before the task as well. A thread's step is cut in two where it releases.
+``create_task`` is before the task as well. A thread's step is cut in two where it releases, and so
+is a loop's step where it releases something to threads. That a thread is made ready orders nothing
+by itself; what it waited for does.
 
 A lock's edge says who came first this time, and not who must. Clocks tell both apart: the entry
 ``n`` of a clock is the last step of strand ``n`` that came before, the entry ``-n`` the last one
@@ -29,6 +31,8 @@ and what was before it is nobody's business.
 from __future__ import annotations
 
 import asyncio
+import threading
+from _thread import get_ident
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -39,6 +43,7 @@ from replay_ws.sim.handles import Ready, Timer
 from replay_ws.sim.lanes import Lane
 from replay_ws.sim.loop import VirtualLoop
 from replay_ws.sim.places import name_of
+from replay_ws.sim.threads.actors import Actor, ThreadActor
 
 Clock = Mapping[int, int]
 """Strand number -> its last step before; with a minus, its last step before in every order."""
@@ -140,14 +145,24 @@ class Causality:
         self._base: Clock = {1: 1, -1: 1}
         self._strands[getattr(task, "lane", None) or task] = strand
         self.step: Step | None = Step(strand, 1, {})
-        strand.last = self.step
+        self.ident = self._home_ident = get_ident()
+        """The thread of the operating system that ``step`` runs on."""
+        self._home = strand.last = self.step
+        """The step that the loop's own thread is in, while it lets other threads run."""
+        self._threads: WeakKeyDictionary[Any, tuple[ThreadActor, Strand]] = WeakKeyDictionary()
 
     # --- what the queue tells ---------------------------------------------------------------
 
     def queued(self, handle: Ready | Timer, lane: Lane) -> None:
         """Whoever runs made ``handle`` ready; a timer's step comes after who set it."""
-        if self.step is not None and type(handle) is not Timer:
-            self._posted[id(handle)] = self.step, not self.by_lock
+        step = self.step
+        if step is None or type(handle) is Timer:
+            return
+        if step.strand.thread is not None:
+            self._posted[id(handle)] = Step(step.strand, step.tick, step.clock), True
+            step.tick += 1
+        else:
+            self._posted[id(handle)] = step, not self.by_lock
 
     def armed(self, timer: Timer) -> None:
         """Whoever runs set ``timer``."""
@@ -156,10 +171,14 @@ class Causality:
 
     def begins(self, handle: Ready | Timer, lane: Lane) -> None:
         """The next step, after the ones that it follows."""
-        self._end()
         cause, always = self._posted.pop(id(handle), (None, True))
         callback: Any = handle._callback
         owner = getattr(callback, "__self__", None)
+        if isinstance(owner, Actor):
+            self._begin_actor(owner)
+            return
+        self._end()
+        self.ident = self._home_ident
         if lane is not self.lanes.callbacks:
             strand = self._strands.get(lane) or self._strand(lane, lane.path, owner)
         elif isinstance(owner, asyncio.Task):  # of a foreign task factory
@@ -168,7 +187,7 @@ class Causality:
             self._begin_callback(callback, cause, is_timer=type(handle) is Timer)
             return
         last = strand.last
-        step = self.step = strand.last = Step(strand, last.tick + 1, last.clock)
+        step = self.step = self._home = strand.last = Step(strand, last.tick + 1, last.clock)
         if cause is not None and cause.strand is not strand:
             step.follow(cause, always=always)
         if strand.pending is not None:
@@ -182,7 +201,7 @@ class Causality:
     def _begin_callback(self, callback: Any, cause: Step | None, *, is_timer: bool) -> None:
         strand = Strand(f"callback {name_of(callback)}", self._base)
         origin = cause and (cause.origin or cause)
-        step = self.step = strand.last = Step(strand, 1, self._base, origin)
+        step = self.step = self._home = strand.last = Step(strand, 1, self._base, origin)
         if cause is not None and not is_timer:
             self._poster = cause.strand
             if cause.strand.callbacks is not None:
@@ -190,6 +209,22 @@ class Causality:
         self._patron = _patron_of(callback)
         if self._patron is not None:
             self.acquire(self._patron)
+
+    def _begin_actor(self, actor: Actor) -> None:
+        if not isinstance(actor, ThreadActor):  # the loop's own thread goes on in its step
+            self.step, self.ident = self._home, self._home_ident
+            return
+        thread = actor.thread
+        known = self._threads.get(thread)
+        self.ident = thread.ident or 0
+        if known is None:
+            strand = Strand(actor.lane.path, self._base, thread=thread)
+            self._threads[thread] = actor, strand
+        else:
+            strand = known[1]
+        step = self.step = strand.last = Step(strand, strand.last.tick + 1, strand.last.clock)
+        if known is None:
+            self._acquire(step, thread)  # from who started it
 
     def _end(self) -> None:
         if self._patron is not None:
@@ -228,7 +263,7 @@ class Causality:
     def release_now(self, key: object) -> None:
         """As ``release``, but only what was up to now comes before: the step is cut in two."""
         step = self.step
-        if step is None:
+        if step is None or self.ident != get_ident():  # over, or a thread nobody follows
             return
         self.release(key)
         released = self._released[key]
@@ -237,9 +272,12 @@ class Causality:
 
     def acquire(self, key: object, *, always: bool = True) -> None:
         """The step that runs comes after those that released ``key``."""
-        step = self.step
+        if self.step is not None and self.ident == get_ident():
+            self._acquire(self.step, key, always=always)
+
+    def _acquire(self, step: Step, key: object, *, always: bool = True) -> None:
         released = self._released.get(key)
-        if step is None or released is None:
+        if released is None:
             return
         if released.clock:
             step.learn(released.clock, always=always)
@@ -255,6 +293,12 @@ class Causality:
         """The last step of ``task`` so far, if it took one that was followed."""
         strand = self._strands.get(getattr(task, "lane", None) or task)
         return strand.last if strand is not None else None
+
+    def join(self, thread: threading.Thread) -> None:
+        """The step that runs comes after all of ``thread``, if that has ended."""
+        actor, strand = self._threads.get(thread, (None, None))
+        if actor is not None and actor.has_ended and strand is not None:
+            self.follow(strand.last)
 
     def precede(self, task: Any) -> None:
         """The step that runs comes before the next one of ``task``."""
@@ -289,28 +333,7 @@ def _patron_of(callback: Any) -> object:
     return inside["self"].cell_contents if "self" in inside else callback
 
 
-# --- for managed threads ---------------------------------------------------------------------
-
 _followed: Causality | None = None
-
-
-def release(key: object) -> None:
-    """What this thread did up to now comes before whoever acquires ``key`` later.
-
-    Costs nothing and does nothing while nothing is watched; ``key`` is hashed by identity and
-    kept by a weak reference.
-    """
-    if _followed is not None:
-        _followed.release_now(key)
-
-
-def acquire(key: object, *, always: bool = True) -> None:
-    """What this thread does from now on comes after those who released ``key``.
-
-    ``always=False`` for a lock: it could have been the other way round.
-    """
-    if _followed is not None:
-        _followed.acquire(key, always=always)
 
 
 @contextmanager

@@ -243,8 +243,8 @@ def _or_add(self: Any, other: Iterable[Any]) -> Any:
 
 _SET = {
     _shape_read: "__and__ __eq__ __ge__ __gt__ __iter__ __le__ __len__ __lt__ __ne__ __or__"
-    " __rand__ __repr__ __ror__ __rsub__ __rxor__ __sub__ __xor__ copy difference intersection isdisjoint"
-    " issubset issuperset symmetric_difference union",
+    " __rand__ __repr__ __ror__ __rsub__ __rxor__ __sub__ __xor__ copy difference intersection"
+    " isdisjoint issubset issuperset symmetric_difference union",
     _changed: "__iand__ __isub__ __ixor__ difference_update intersection_update pop"
     " symmetric_difference_update",
     _item_read: "__contains__",

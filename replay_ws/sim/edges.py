@@ -27,12 +27,12 @@ def asyncio_edges(causality: Causality) -> Iterator[Patch]:
     yield from _futures(causality)
     yield from _tasks(causality)
     release, acquire = causality.release, causality.acquire
-    yield Patch(asyncio.Event, "_value", _Flag("_value", on_set=release, on_seen_set=acquire))
-    yield _around(asyncio.Barrier, "wait", before=release, after=acquire)
-    yield _before(asyncio.StreamReader, "feed_data", release)
-    yield _before(asyncio.StreamReader, "feed_eof", release)
+    yield Patch(asyncio.Event, "_value", Flag("_value", on_set=release, on_seen_set=acquire))
+    yield around(asyncio.Barrier, "wait", first=release, after=acquire)
+    yield before(asyncio.StreamReader, "feed_data", release)
+    yield before(asyncio.StreamReader, "feed_eof", release)
     for read in ("read", "readexactly", "readuntil"):
-        yield _around(asyncio.StreamReader, read, after=acquire)
+        yield around(asyncio.StreamReader, read, after=acquire)
 
 
 # --- wrappers ------------------------------------------------------------------------------
@@ -44,7 +44,8 @@ def _nothing(_: object) -> None:
     pass
 
 
-def _before(owner: type, name: str, tell: Tell) -> Patch:
+def before(owner: type, name: str, tell: Tell) -> Patch:
+    """For a method: ``tell`` hears of a call before it happens."""
     original = getattr(owner, name)
 
     def method(self: Any, *args: Any, **options: Any) -> Any:
@@ -54,12 +55,12 @@ def _before(owner: type, name: str, tell: Tell) -> Patch:
     return Patch(owner, name, method)
 
 
-def _around(owner: type, name: str, *, before: Tell = _nothing, after: Tell) -> Patch:
+def around(owner: type, name: str, *, first: Tell = _nothing, after: Tell) -> Patch:
     """For a coroutine method: ``after`` hears when it returned."""
     original = getattr(owner, name)
 
     async def method(self: Any, *args: Any, **options: Any) -> Any:
-        before(self)
+        first(self)
         result = await original(self, *args, **options)
         after(self)
         return result
@@ -67,7 +68,7 @@ def _around(owner: type, name: str, *, before: Tell = _nothing, after: Tell) -> 
     return Patch(owner, name, method)
 
 
-class _Flag:
+class Flag:
     """A boolean attribute of instances that tells who sets it, clears it and finds it set."""
 
     def __init__(
@@ -118,11 +119,11 @@ def _locks(causality: Causality) -> Iterator[Patch]:
 
         return Patch(owner, name, wake_up)
 
-    locked = _Flag("_locked", on_set=acquire, on_cleared=causality.release)
+    locked = Flag("_locked", on_set=acquire, on_cleared=causality.release)
     yield Patch(asyncio.Lock, "_locked", locked)
     yield handing_on(asyncio.Lock, "_wake_up_first")
-    yield _before(asyncio.Semaphore, "release", causality.release)
-    yield _around(asyncio.Semaphore, "acquire", after=acquire)
+    yield before(asyncio.Semaphore, "release", causality.release)
+    yield around(asyncio.Semaphore, "acquire", after=acquire)
     yield handing_on(asyncio.Semaphore, "_wake_up_next")
 
 
@@ -168,7 +169,7 @@ def _queues(causality: Causality) -> Iterator[Patch]:
     yield Patch(asyncio.Queue, "put_nowait", put_nowait)
     yield Patch(asyncio.Queue, "get_nowait", get_nowait)
     yield Patch(asyncio.Queue, "task_done", one_done)
-    yield _around(asyncio.Queue, "join", after=causality.acquire)
+    yield around(asyncio.Queue, "join", after=causality.acquire)
 
 
 # --- futures and tasks ---------------------------------------------------------------------
@@ -242,7 +243,3 @@ def _looks(owner: type[asyncio.Future[Any]], follow: Tell) -> Iterator[Patch]:
         yield looking(name)
     yield Patch(owner, "__await__", wait)
     yield Patch(owner, "__iter__", wait)
-
-
-EDGES: list[Callable[[Causality], Iterator[Patch]]] = [asyncio_edges]
-"""All edges that are known; a module with edges of its own adds them when it is imported."""

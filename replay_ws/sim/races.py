@@ -38,16 +38,20 @@ report. The same two lines of code are reported once, and counted.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import inspect
 import os
+import queue
 import sys
+import threading
+from _thread import get_ident
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from replay_ws.clock import time_text
+from replay_ws.race import Access, Race
 from replay_ws.sim.causality import Causality, Step, Strand
 from replay_ws.sim.loop import VirtualLoop
 
@@ -58,47 +62,6 @@ _STACK_MAX = 12
 _SHOWN_MAX = 4
 _SEEN_WORTH_PRUNING = 64
 _SEEN_WORTH_ALL = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """One access: who, what, where and when. ``stack`` has the user's frames, innermost first."""
-
-    lane: str
-    kind: str
-    place: str
-    stack: tuple[str, ...]
-    time_ns: int
-
-    def __str__(self) -> str:
-        callers = "".join(f"\n      from {frame}" for frame in self.stack[1:])
-        where = self.stack[0] if self.stack else "an unknown place"
-        return f"{self.kind} by {self.lane} at {time_text(self.time_ns)}, {where}{callers}"
-
-
-@dataclass(frozen=True, slots=True)
-class Race:
-    """Two accesses that nothing orders.
-
-    ``what`` is the object's kind and the attribute; ``kind`` is ``data race``, ``stale write`` or
-    ``unordered accesses``. ``second`` is the one that came later in this run. ``read`` is, for a
-    stale write, the read that ``stale`` was decided on. ``missing`` says in words which edge is
-    not there; ``count`` is how often these two places met.
-    """
-
-    what: str
-    kind: str
-    first: Access
-    second: Access
-    read: Access | None
-    missing: str
-    count: int = 1
-
-    def __str__(self) -> str:
-        times = f", {self.count} times" if self.count > 1 else ""
-        lines = [f"{self.kind} of {self.what}{times}"]
-        lines += [f"    {access}" for access in (self.read, self.first, self.second) if access]
-        return "\n".join([*lines, f"    {self.missing}"])
 
 
 class Touch:
@@ -169,13 +132,14 @@ class Races:
 
     def note(self, variable: Variable, kind: str) -> None:
         """The step that runs accesses ``variable``; the caller's caller is the place."""
-        step = self._causality.step
-        if step is None:
+        causality = self._causality
+        step = causality.step
+        if step is None or causality.ident != get_ident():  # over, or a thread nobody follows
             return
         strand = step.strand
         seen = variable.seen.get(strand)
         if seen is None:
-            self._causality.number(step)
+            causality.number(step)
             seen = variable.seen[strand] = _Seen()
             variable.threads.add(strand.thread)
         elif kind is READ:
@@ -230,7 +194,7 @@ class Races:
             variable.stale[strand] = read, touch
         if touch.kind is WRITE and variable.stale:
             for other, (their_read, theirs) in variable.stale.items():
-                if other is not strand and not _precedes(theirs, touch):
+                if other is not strand and not _precedes(theirs, touch) and strand.thread is None:
                     self._report(variable, "stale write", theirs, touch, their_read)
 
     def _report(
@@ -328,9 +292,16 @@ def _prune(variable: Variable, write: Touch) -> None:
 # --- places --------------------------------------------------------------------------------
 
 _LOOP_CODE = VirtualLoop._run.__code__
-_LIBRARY_FOLDERS = tuple(
-    f"{folder}{os.sep}" for folder in (Path(asyncio.__file__).parent, Path(__file__).parents[1])
+_LIBRARIES = (
+    *(
+        f"{Path(inspect.getfile(package)).parent}{os.sep}"
+        for package in (asyncio, concurrent.futures)
+    ),
+    *(inspect.getfile(module) for module in (queue, threading)),
+    f"{Path(__file__).parents[1]}{os.sep}",
+    "<",
 )
+"""How the names of files begin whose code no report should blame."""
 
 
 def _stack() -> _RawStack:
@@ -348,8 +319,7 @@ def _stack() -> _RawStack:
 
 def _users(stack: _RawStack) -> Iterator[tuple[CodeType, int]]:
     for code, position in stack:
-        name = code.co_filename
-        if not name.startswith((*_LIBRARY_FOLDERS, "<")):
+        if not code.co_filename.startswith(_LIBRARIES):
             yield code, position
 
 

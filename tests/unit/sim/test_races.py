@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from replay_ws.race import Race
 from replay_ws.sim.loop import VirtualLoop
-from replay_ws.sim.races import Race
 from replay_ws.sim.runner import run_program
 from replay_ws.sim.schedule import Schedule
 from replay_ws.sim.scheduling import loop_with_lanes
-from replay_ws.sim.watching import watch, watching
+from replay_ws.sim.watching import Watcher, watch
 
 Program = Callable[[], Awaitable[Any]]
 SEEDS = range(12)
@@ -24,7 +24,7 @@ SEEDS = range(12)
 def races_of(program: Program, loop: VirtualLoop | None = None) -> tuple[Race, ...]:
     """The races of one run; first in, first out unless the loop says otherwise."""
     loop = loop or VirtualLoop()
-    with watching(loop) as watcher:
+    with Watcher(loop) as watcher:
         run_program(program, loop=loop)
     return watcher.races
 
