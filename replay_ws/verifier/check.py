@@ -60,7 +60,7 @@ def _check(program: Program[Any], conditions: Conditions) -> tuple[Attempt, Veri
     before = _state(program, files)
     first = attempt(program, conditions)
     after = _state(program, files)
-    with heap.turned():
+    with heap.stirred():
         parting = attempt(program, conditions, first.trace.story).parting
     del heap
     name, story = name_of(program), first.trace.story

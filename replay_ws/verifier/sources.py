@@ -178,7 +178,7 @@ def _name_used(evidence: Evidence) -> Source | None:
 _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _ADDRESS_TEXT = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 _UNIX_TIME = re.compile(r"\b1[6-9]\d{8}(?:\.\d+|\d{3}|\d{6}|\d{9})?\b")
-_DATE = re.compile(r"\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d")
+_DATE = re.compile(r"\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?")
 _SHAPES = (
     (_ADDRESS_TEXT, "an address, as in the repr of an object", "give the class a __repr__"),
     (_UUID, "a UUID that the run did not draw", "make it inside the run, with the uuid module"),

@@ -45,7 +45,7 @@ class SetWalk:
 
 @dataclass(frozen=True, slots=True)
 class NameUse:
-    """A place where a function uses a global name or an attribute."""
+    """A place where a function uses a name of the module, of an outer function or of an object."""
 
     name: str
     is_global: bool
@@ -215,14 +215,14 @@ def _members_text(members: Any) -> str:
 
 
 def name_uses(codes: Iterable[CodeType]) -> list[NameUse]:
-    """Every use of a global name or an attribute in ``codes``."""
+    """Every use in ``codes`` of a name that is no local variable."""
     return [use for code in codes for use in _uses(code)]
 
 
 def _uses(code: CodeType) -> Iterator[NameUse]:
     for instruction in dis.get_instructions(code):
         is_global = instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME")
-        if is_global or instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+        if is_global or instruction.opname in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_DEREF"):
             line = instruction.positions.lineno if instruction.positions else None
             place = f"{code.co_filename}:{line or code.co_firstlineno} in {code.co_qualname}"
             yield NameUse(str(instruction.argval), is_global, place)
