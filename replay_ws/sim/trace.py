@@ -220,7 +220,7 @@ class Trace:
         assert log is not None
         body = log.bodies[row]
         raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
-        about = (log.lanes[row], log.kind_ids[row], log.indexes[row])
+        about = (log.lanes[row], log.kind_ids[row])
         digest = blake2b(raw, digest_size=8).hexdigest()
         what = f"{Op(log.ops[row]).name} {'.'.join(map(str, about))} {digest}"
         self._rows.extend((len(self.story), row))
