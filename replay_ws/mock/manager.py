@@ -6,10 +6,10 @@ takes. Everything else (records, compliance, metrics) is read back from the sess
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from replay_ws.cassette.redaction import Redactor, RedactorChoice
 from replay_ws.channel import Verdict
@@ -26,6 +26,12 @@ from replay_ws.mock.scenarios import scenario
 from replay_ws.mock.threads import MockWebSocketState, Thread
 from replay_ws.recording import CURRENT, OwnClock, Recording
 from replay_ws.session import Session
+from replay_ws.sim.watching import EDGES
+
+if TYPE_CHECKING:
+    from replay_ws.sim.causality import Causality
+    from replay_ws.sim.objects import Watched
+    from replay_ws.sim.patches import Patch
 
 DROPS = ("fin", "rst", "blackhole")
 
@@ -394,5 +400,23 @@ class MockWebSocketManager:
         if kind is None and self._recording.ended is None:
             await self.settle()
 
+    # --- under watch -----------------------------------------------------------------------
+
+    @classmethod
+    def __watched__(cls, watched: Callable[[object], Watched | None]) -> Iterable[Patch]:
+        """What ``replay_ws.watch`` patches: the mock says itself what its calls access."""
+        from replay_ws.mock.watched import accesses
+
+        return accesses(cls, watched)
+
     def __repr__(self) -> str:
         return f"<MockWebSocketManager {self.config.mode} {len(self._threads)} connections>"
+
+
+def _edges(causality: Causality) -> Iterable[Patch]:
+    from replay_ws.mock.watched import edges
+
+    return edges(MockWebSocketManager, causality)
+
+
+EDGES.append(_edges)

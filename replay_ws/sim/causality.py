@@ -158,11 +158,7 @@ class Causality:
         step = self.step
         if step is None or type(handle) is Timer:
             return
-        if step.strand.thread is not None:
-            self._posted[id(handle)] = Step(step.strand, step.tick, step.clock), True
-            step.tick += 1
-        else:
-            self._posted[id(handle)] = step, not self.by_lock
+        self._posted[id(handle)] = self._up_to_now(step), not self.by_lock
 
     def armed(self, timer: Timer) -> None:
         """Whoever runs set ``timer``."""
@@ -284,9 +280,20 @@ class Causality:
         if released.last is not None:
             step.follow(released.last, always=always)
 
+    def up_to_now(self) -> Step | None:
+        """What ``follow`` takes, for an edge that begins here."""
+        return self._up_to_now(self.step) if self.step is not None else None
+
+    def _up_to_now(self, step: Step) -> Step:
+        """The step that runs, which for a thread is cut in two here."""
+        if step.strand.thread is None:
+            return step
+        step.tick += 1
+        return Step(step.strand, step.tick - 1, step.clock)
+
     def follow(self, cause: Step | None) -> None:
         """The step that runs comes after ``cause``."""
-        if cause is not None and self.step is not None:
+        if cause is not None and self.step is not None and self.ident == get_ident():
             self.step.follow(cause)
 
     def last_step(self, task: Any) -> Step | None:

@@ -12,7 +12,7 @@ A class that knows better what its accesses are says so, see ``KnowsItsAccesses`
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from types import MemberDescriptorType
 from typing import Any, Protocol
@@ -25,9 +25,6 @@ from replay_ws.sim.loop import VirtualLoop
 from replay_ws.sim.patches import Patch, patched
 from replay_ws.sim.races import READ, WRITE, Races, Variable
 from replay_ws.sim.thread_edges import thread_edges
-
-EDGES: list[Callable[[Causality], Iterable[Patch]]] = [asyncio_edges, thread_edges]
-"""All edges that are known; a module that knows others adds them."""
 
 
 class Watched:
@@ -74,13 +71,18 @@ class KnowsItsAccesses(Protocol):
 
 
 class Objects:
-    """What one run watches, and its races. The loop runs already."""
+    """What one run watches, and its races. The loop runs already.
 
-    def __init__(self, loop: VirtualLoop) -> None:
+    ``edges`` are what to patch beside asyncio and threads so that order is heard of.
+    """
+
+    def __init__(
+        self, loop: VirtualLoop, edges: Sequence[Callable[[Causality], Iterable[Patch]]] = ()
+    ) -> None:
         self._changes = ExitStack()
         causality = self._changes.enter_context(followed(loop))
-        for edges in EDGES:
-            self._changes.enter_context(patched(edges(causality)))
+        for patches in (asyncio_edges, thread_edges, *edges):
+            self._changes.enter_context(patched(patches(causality)))
         self.races = Races(causality, loop)
         self._watched: dict[int, Watched] = {}
         self._classes: set[type] = set()

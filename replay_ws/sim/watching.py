@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from replay_ws.errors import ConfigError, RaceError, unknown
@@ -15,11 +15,16 @@ from replay_ws.race import Race
 from replay_ws.sim.loop import VirtualLoop
 
 if TYPE_CHECKING:
+    from replay_ws.sim.causality import Causality
     from replay_ws.sim.objects import Objects
+    from replay_ws.sim.patches import Patch
 
 Target = TypeVar("Target")
 Report = Literal["error", "collect"]
 _REPORTS = ("error", "collect")
+
+EDGES: list[Callable[[Causality], Iterable[Patch]]] = []
+"""Edges of happens-before beyond those of asyncio and threads; who knows some adds them."""
 
 
 # --- the run's side ------------------------------------------------------------------------
@@ -51,7 +56,7 @@ class Watcher:
         if self._objects is None:
             from replay_ws.sim.objects import Objects
 
-            self._objects = Objects(self.loop)
+            self._objects = Objects(self.loop, EDGES)
         must_end = report == "error"
         return self._objects.watch(target, name, is_strict=is_strict, must_end=must_end)
 

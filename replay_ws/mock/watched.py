@@ -1,0 +1,149 @@
+"""A mock under ``watch``: what its calls access, and what order its messages give.
+
+A connection has two places: whether it is open, which a send uses and ``connect_user``,
+``disconnect_user`` and ``drop`` write, and the messages on it, which a send adds to. So it is a
+race to look at the state of a connection, to await something and then to send, where somebody else
+may close the connection meanwhile.
+
+A message orders steps as a queue's item does: once it has arrived, its sender comes before what the
+other side of the connection does next, and before whoever looks at the messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from replay_ws.events.log import Direction
+from replay_ws.events.model import Fate
+from replay_ws.sim.patches import Patch
+
+if TYPE_CHECKING:
+    from replay_ws.mock.manager import MockWebSocketManager
+    from replay_ws.mock.threads import Thread
+    from replay_ws.sim.causality import Causality, Step, Strand
+    from replay_ws.sim.objects import Watched
+
+
+# --- accesses ------------------------------------------------------------------------------
+
+
+def accesses(
+    kind: type[MockWebSocketManager], watched: Callable[[object], Watched | None]
+) -> Iterator[Patch]:
+    """What to patch so that the mocks which are watched tell their accesses."""
+    from replay_ws.sim.races import READ, USE, WRITE
+
+    submit, connect, close = kind._submit, kind._connect, kind._close
+    state, events, messages = kind.get_connection_state, kind.get_events_for_thread, kind.messages
+
+    def tell_state(mock: MockWebSocketManager, thread: str, access: str) -> None:
+        if (told := watched(mock)) is not None:
+            told.note(("state", thread), access, f" connection {thread!r}", " connection")
+
+    def tell_messages(mock: MockWebSocketManager, thread: str, *kinds: str) -> None:
+        if (told := watched(mock)) is not None:
+            for access in kinds:
+                told.note(thread, access, f" messages of {thread!r}", " messages")
+
+    def submitting(self: Any, name: str, message: Any, direction: Direction) -> Any:
+        tell_state(self, name, USE)
+        tell_messages(self, name, READ, WRITE)
+        return submit(self, name, message, direction)
+
+    def connecting(self: Any, thread: Thread, *args: Any) -> bool:
+        is_open = self._network.is_open(thread.number)
+        tell_state(self, _name_of(self, thread), READ if is_open else WRITE)
+        return connect(self, thread, *args)
+
+    def closing(self: Any, thread: Thread, *args: Any) -> None:
+        tell_state(self, _name_of(self, thread), WRITE)
+        close(self, thread, *args)
+
+    def looking(self: Any, thread_id: str) -> Any:
+        tell_state(self, thread_id, READ)
+        return state(self, thread_id)
+
+    def reading(self: Any, thread_id: str) -> Any:
+        tell_messages(self, thread_id, READ)
+        return events(self, thread_id)
+
+    def reading_all(self: Any) -> Any:
+        for thread_id in list(self._threads):
+            tell_messages(self, thread_id, READ)
+        return messages.__get__(self)
+
+    yield Patch(kind, "_submit", submitting)
+    yield Patch(kind, "_connect", connecting)
+    yield Patch(kind, "_close", closing)
+    yield Patch(kind, "get_connection_state", looking)
+    yield Patch(kind, "get_events_for_thread", reading)
+    yield Patch(kind, "messages", property(reading_all))
+
+
+def _name_of(mock: MockWebSocketManager, thread: Thread) -> str:
+    return next(name for name, known in mock._threads.items() if known is thread)
+
+
+# --- order ---------------------------------------------------------------------------------
+
+
+class _Sent:
+    """Who sent what on one side of a connection, as far as it may still arrive or has."""
+
+    __slots__ = ("_arrived", "_on_its_way")
+
+    def __init__(self) -> None:
+        self._on_its_way: list[tuple[int, Step]] = []
+        self._arrived: dict[Strand, Step] = {}
+
+    def add(self, row: int, step: Step) -> None:
+        self._on_its_way.append((row, step))
+
+    def arrived(self, fates: bytearray) -> list[Step]:
+        """The last step of each sender of which something has arrived."""
+        on_its_way, self._on_its_way = self._on_its_way, []
+        for row, step in on_its_way:
+            if fates[row] == Fate.DELIVERED:
+                self._arrived[step.strand] = step
+            elif fates[row] == Fate.PENDING:
+                self._on_its_way.append((row, step))
+        return list(self._arrived.values())
+
+
+def edges(kind: type[MockWebSocketManager], causality: Causality) -> Iterator[Patch]:
+    """What to patch so that ``causality`` hears of messages."""
+    mocks: WeakKeyDictionary[Any, dict[tuple[str, int], _Sent]] = WeakKeyDictionary()
+    submit, events, messages = kind._submit, kind.get_events_for_thread, kind.messages
+
+    def follow(mock: Any, thread: str, direction: int) -> None:
+        sent = mocks.get(mock, {}).get((thread, direction))
+        if sent is not None:
+            with mock._settled():
+                steps = sent.arrived(mock._network.outcome.fates)
+            for step in steps:
+                causality.follow(step)
+
+    def submitting(self: Any, name: str, message: Any, direction: Direction) -> Any:
+        follow(self, name, 1 - direction)
+        now_ns, verdict = submit(self, name, message, direction)
+        step = causality.up_to_now()
+        if step is not None:
+            sides = mocks.setdefault(self, {})
+            sides.setdefault((name, direction), _Sent()).add(verdict.row, step)
+        return now_ns, verdict
+
+    def reading(self: Any, thread_id: str) -> Any:
+        for direction in Direction:
+            follow(self, thread_id, direction)
+        return events(self, thread_id)
+
+    def reading_all(self: Any) -> Any:
+        for thread, direction in list(mocks.get(self, {})):
+            follow(self, thread, direction)
+        return messages.__get__(self)
+
+    yield Patch(kind, "_submit", submitting)
+    yield Patch(kind, "get_events_for_thread", reading)
+    yield Patch(kind, "messages", property(reading_all))
