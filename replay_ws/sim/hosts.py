@@ -120,17 +120,18 @@ class Directory:
                 self._served.remove(key)
 
     def listener_at(self, family: socket.AddressFamily, address: Address) -> Listener | None:
-        """Who takes the next connection to ``address``; who share a port take them in turn."""
+        """Who takes the next connection to ``address``."""
         keys = [_key(address)]
         if not isinstance(address, str) and _is_loopback(address[0]):
             keys.append((WILDCARDS[family], address[1]))
-        for key in keys:
-            for listener in self._listeners.get(key, ()):
-                if listener.take is not None:
-                    self._listeners[key].remove(listener)
-                    self._listeners[key].append(listener)
-                    return listener
-        return None
+        here = (listener for key in keys for listener in self._listeners.get(key, ()))
+        return next((listener for listener in here if listener.take is not None), None)
+
+    def pass_turn(self, listener: Listener) -> None:
+        """Let those who share the address of ``listener`` take connections before it does."""
+        sharers = self._listeners[_key(listener.getsockname())]
+        sharers.remove(listener)
+        sharers.append(listener)
 
 
 def _key(address: Address) -> str | tuple[str, int]:

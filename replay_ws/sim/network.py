@@ -85,7 +85,7 @@ class InMemoryNetwork(asyncio.BaseEventLoop):
             if family in (socket.AF_UNSPEC, known)
         ]
         if not infos:
-            raise socket.gaierror(socket.EAI_ADDRFAMILY, f"{host!r} has no address of that family")
+            raise socket.gaierror(socket.EAI_FAMILY, f"{host!r} has no address of that family")
         return infos
 
     async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> tuple[str, str]:
@@ -168,6 +168,7 @@ class InMemoryNetwork(asyncio.BaseEventLoop):
         local_addr: tuple[str, int] | None = None,
     ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
         listener = self._listener_at(family, address)
+        self._directory.pass_turn(listener)
         near, far = self._wires_to(family, address, local_addr)
         self.call_soon(_take, listener, far)
         protocol, made = protocol_factory(), self.create_future()
@@ -194,8 +195,10 @@ class InMemoryNetwork(asyncio.BaseEventLoop):
         local_addr: tuple[str, int] | None,
     ) -> tuple[Wire, Wire]:
         local: Address = ""
-        if family != socket.AF_UNIX:
+        if not isinstance(address, str):
             host, port = local_addr or (LOOPBACKS[family], 0)
+            known = self._directory.resolve(host) or ()
+            host = next((numeric for version, numeric in known if version == family), host)
             local = address_of(host, port or self._directory.spare_port())
         numbers = next(self._wire_numbers), next(self._wire_numbers)
         wires = connect(self, numbers, Endpoint(family, local, address))
@@ -295,7 +298,6 @@ class InMemoryNetwork(asyncio.BaseEventLoop):
                 protocol = factory()
             except BaseException:
                 wire.refuse()
-                self._forget(wire)
                 raise
             server._attach(*[wire][:_SERVERS_KNOW_THEIR_TRANSPORTS])
             wire.on_lost = detach

@@ -106,7 +106,7 @@ class Wire(_FlowControlMixin):
         super().__init__({**names, "peername": endpoint.getpeername()}, loop)
         self.number = number
         self.on_lost: Callable[[Wire], object] = _nothing
-        """Called after the protocol's ``connection_lost``."""
+        """Called once this end is over."""
         self._peer = self
         self._inbox: deque[bytes] = deque()
         self._inbox_size = 0
@@ -237,10 +237,10 @@ class Wire(_FlowControlMixin):
 
     def write_eof(self) -> None:
         if not self._closing and not self._sent_end:
+            self._sent_end = True
             self._send_end()
 
     def _send_end(self) -> None:
-        self._sent_end = True
         if not self._peer._hung_up:
             self._peer._put(b"")
 
@@ -270,6 +270,7 @@ class Wire(_FlowControlMixin):
     def refuse(self) -> None:
         """Reset the connection in the name of a server that never took it."""
         self._hang_up(ConnectionResetError)
+        self.on_lost(self)
 
     def _end_when_sent(self) -> None:
         if self._closing and not self._ending and not self.get_write_buffer_size():

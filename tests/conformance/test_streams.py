@@ -275,8 +275,11 @@ def test_to_close_twice_or_to_abort_after_it_is_to_close(run: Run) -> None:
         client.transport.write(b"nobody hears this")
         assert client.transport.is_closing()
         error = await client.lost
+        client.transport.write(b"nor this")
+        client.transport.write_eof()
         await server_side.lost
         server.close()
+        assert not server_side.received
         return client.calls, error
 
     assert run(program) == (["made", "lost"], None)

@@ -277,12 +277,14 @@ def test_names_and_addresses_of_the_run_are_resolved_both_ways() -> None:
 def test_a_client_can_choose_its_own_address() -> None:
     async def program() -> Any:
         async with await asyncio.start_server(greet, "127.0.0.1", 80):
-            local = ("127.0.0.5", 1234)
-            _, writer = await asyncio.open_connection("127.0.0.1", 80, local_addr=local)
-            writer.close()
-            return writer.get_extra_info("sockname")
+            names = []
+            for local in (("127.0.0.5", 1234), ("localhost", 0)):
+                _, writer = await asyncio.open_connection("127.0.0.1", 80, local_addr=local)
+                writer.close()
+                names.append(writer.get_extra_info("sockname"))
+            return names
 
-    assert run(program) == ("127.0.0.5", 1234)
+    assert run(program) == [("127.0.0.5", 1234), ("127.0.0.1", 49152)]
 
 
 def test_servers_that_share_a_port_take_connections_in_turn() -> None:
