@@ -184,7 +184,10 @@ class VirtualLoop(InMemoryNetwork):
         *args: *Args,
         context: Context | None = None,
     ) -> Timer:
-        return self._set_timer(_rounded_ns(when), Timer(when, callback, args, self, context))
+        when_ns = _rounded_ns(when)
+        if when_ns == self._now_ns and when > self.time():
+            when_ns += 1  # or who waits for what the clock has not reached would spin
+        return self._set_timer(when_ns, Timer(when, callback, args, self, context))
 
     def call_at_ns(
         self,
@@ -479,8 +482,8 @@ def _up_to(turns_max: int | None) -> Iterator[None]:
 
 
 def _rounded_ns(seconds: float) -> int | None:
-    """``seconds`` in nanoseconds; None for a time that never comes."""
+    """``seconds`` in nanoseconds, at least 1 of a positive time; None if it never comes."""
     try:
-        return clock.seconds(seconds)
+        return clock.seconds(seconds) or int(seconds > 0)
     except OverflowError:
         return None if seconds > 0 else 0

@@ -92,7 +92,26 @@ def test_a_deadline_is_rounded_once_to_the_nanosecond(loop: VirtualLoop) -> None
         loop.call_at(when, lambda: seen.append(loop.time_ns()))
     loop.call_at(1, loop.stop)
     loop.run_forever()
-    assert seen == [0, 1, 300_000_000, 333_333_333]
+    assert seen == [1, 1, 300_000_000, 333_333_333]
+
+
+def test_who_asks_the_clock_until_a_deadline_gets_there(loop: VirtualLoop) -> None:
+    loop.turns_per_instant_max = 100
+    deadline = 0.1 + 0.05  # a little after the nanosecond that it is nearest to
+
+    async def by_timeouts() -> None:
+        while (left := deadline - loop.time()) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await loop.create_future()
+
+    async def by_sleeping() -> None:
+        while (left := 2 * deadline - loop.time()) > 0:
+            await asyncio.sleep(left)
+
+    loop.run_until_complete(by_timeouts())
+    loop.run_until_complete(by_sleeping())
+    assert loop.time() >= 2 * deadline
 
 
 def test_time_as_a_float_leads_back_to_its_nanosecond(loop: VirtualLoop) -> None:
