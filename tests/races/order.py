@@ -229,24 +229,24 @@ async def starvation() -> None:
 
 
 async def late_bug() -> None:
-    """Two hundred rounds of honest work, and then the mistake."""
-    done = 0
+    """Three hundred steps of honest work, and then the mistake."""
     flushed = True
+    last_block = asyncio.Event()
 
     async def write() -> None:
-        nonlocal done, flushed
-        for _ in range(150):
-            done += 1
-            await sleep(0)
+        nonlocal flushed
+        await steps(150)
+        last_block.set()
+        await sleep(0)
         flushed = False
         await sleep(0)
         flushed = True
 
     async def close() -> None:
-        while done < 150:
-            await sleep(0)
+        await steps(148)
+        await last_block.wait()
         await steps(2)
-        assert flushed, "closed before the last write was flushed"
+        assert flushed, "closed before the last block was flushed"
 
     await gather(write(), close())
 
