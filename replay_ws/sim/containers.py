@@ -140,7 +140,7 @@ def _or_update(self: Any, other: Any) -> Any:
 
 _DICT = {
     _shape_read: "__iter__ __len__ __reversed__ keys",
-    _read: "__eq__ __ne__ __or__ __repr__ __ror__ copy items values",
+    _read: "__eq__ __ne__ __or__ __repr__ __ror__ __copy__ copy items values",
     _item_read: "__contains__ __getitem__ get",
     _deleted: "__delitem__",
     _put: "__setitem__",
@@ -205,7 +205,7 @@ def _add_in_place(self: Any, values: Iterable[Any]) -> Any:
 _LIST = {
     _shape_read: "__len__",
     _read: "__add__ __contains__ __eq__ __ge__ __gt__ __iter__ __le__ __lt__ __mul__ __ne__"
-    " __repr__ __reversed__ __rmul__ copy count index",
+    " __repr__ __reversed__ __rmul__ __copy__ copy count index",
     _changed: "__delitem__ __imul__ insert remove reverse sort",
     _element_read: "__getitem__",
     _element_put: "__setitem__",
@@ -243,8 +243,8 @@ def _or_add(self: Any, other: Iterable[Any]) -> Any:
 
 _SET = {
     _shape_read: "__and__ __eq__ __ge__ __gt__ __iter__ __le__ __len__ __lt__ __ne__ __or__"
-    " __rand__ __repr__ __ror__ __rsub__ __rxor__ __sub__ __xor__ copy difference intersection"
-    " isdisjoint issubset issuperset symmetric_difference union",
+    " __rand__ __repr__ __ror__ __rsub__ __rxor__ __sub__ __xor__ __copy__ copy difference"
+    " intersection isdisjoint issubset issuperset symmetric_difference union",
     _changed: "__iand__ __isub__ __ixor__ difference_update intersection_update pop"
     " symmetric_difference_update",
     _item_read: "__contains__",
@@ -263,7 +263,7 @@ def _emptied(cells: Cells, *_: Any) -> None:
 
 _DEQUE = {
     _shape_read: "__add__ __contains__ __eq__ __getitem__ __iter__ __len__ __ne__ __repr__"
-    " __reversed__ copy count index",
+    " __reversed__ __copy__ copy count index",
     _shape_changed: "__delitem__ __iadd__ __imul__ __setitem__ append appendleft extend extendleft"
     " insert pop popleft remove reverse rotate",
     _emptied: "clear",
@@ -271,25 +271,6 @@ _DEQUE = {
 
 
 # --- the classes ---------------------------------------------------------------------------
-
-
-def _telling(kind: type, effects: dict[Effect, str], rewritten: dict[str, Any]) -> type:
-    """A subclass of ``kind`` whose methods have these effects, besides those ``rewritten``."""
-    body: dict[str, Any] = {"__slots__": ("_cells",), "__hash__": None, **rewritten}
-    for effect, names in effects.items():
-        body.update((name, _method(getattr(kind, name), effect)) for name in names.split())
-    body["__reduce_ex__"] = lambda self, _protocol: (_itself, (_PLAIN[kind](self),))
-    return type(f"Watched{kind.__name__.capitalize()}", (kind,), body)
-
-
-def _method(original: Callable[..., Any], effect: Effect) -> Callable[..., Any]:
-    def method(self: Any, *args: Any, **options: Any) -> Any:
-        cells = getattr(self, "_cells", None)
-        if cells is not None:  # it is being filled
-            effect(cells, self, *args)
-        return original(self, *args, **options)
-
-    return method
 
 
 def _itself(data: Any) -> Any:
@@ -304,7 +285,6 @@ def _plain_deque(data: Any) -> deque[Any]:
     return deque(data, data.maxlen)
 
 
-_DICT_REWRITTEN = {"__ior__": _or_update, "update": _update}
 _PLAIN: dict[type, Callable[[Any], Any]] = {
     dict: dict,
     list: list,
@@ -312,6 +292,31 @@ _PLAIN: dict[type, Callable[[Any], Any]] = {
     deque: _plain_deque,
     defaultdict: _plain_defaultdict,
 }
+_COPYING = {"__copy__", "copy"}
+
+
+def _telling(kind: type, effects: dict[Effect, str], rewritten: dict[str, Any]) -> type:
+    """A subclass of ``kind`` whose methods have these effects, besides those ``rewritten``."""
+    body: dict[str, Any] = {"__slots__": ("_cells",), "__hash__": None, **rewritten}
+    for effect, names in effects.items():
+        for name in names.split():
+            original = _PLAIN[kind] if name in _COPYING else getattr(kind, name)
+            body[name] = _method(original, effect)
+    body["__reduce_ex__"] = lambda self, _protocol: (_itself, (_PLAIN[kind](self),))
+    return type(f"Watched{kind.__name__.capitalize()}", (kind,), body)
+
+
+def _method(original: Callable[..., Any], effect: Effect) -> Callable[..., Any]:
+    def method(self: Any, *args: Any, **options: Any) -> Any:
+        cells = getattr(self, "_cells", None)
+        if cells is not None:  # it is being filled
+            effect(cells, self, *args)
+        return original(self, *args, **options)
+
+    return method
+
+
+_DICT_REWRITTEN = {"__ior__": _or_update, "update": _update}
 CONTAINERS: dict[type, type] = {
     dict: _telling(dict, _DICT, _DICT_REWRITTEN),
     list: _telling(list, _LIST, {"__iadd__": _add_in_place, "extend": _extend}),
