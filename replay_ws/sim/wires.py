@@ -248,8 +248,9 @@ class Wire(_FlowControlMixin):
         return max(0, self._peer._inbox_size - WIRE_SIZE)
 
     def _is_given_room(self) -> None:
-        self._maybe_resume_protocol()
-        self._end_when_sent()
+        if not self._ending:
+            self._maybe_resume_protocol()
+            self._end_when_sent()
 
     # Its end
 

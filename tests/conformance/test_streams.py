@@ -334,6 +334,22 @@ def test_a_write_to_who_hung_up_is_noticed_by_the_next(run: Run) -> None:
     assert run(program) is BrokenPipeError
 
 
+def test_a_writer_that_aborted_is_not_resumed(run: Run) -> None:
+    async def program() -> bool:
+        client, server_side, server = await pair(server_side=NeverReads)
+        while not client.is_paused:
+            client.transport.write(bytes(MEGABYTE))
+        client.transport.abort()
+        await client.lost
+        server_side.transport.resume_reading()
+        await server_side.lost
+        server.close()
+        paused: bool = client.is_paused
+        return paused
+
+    assert run(program)
+
+
 def test_a_writer_that_waits_for_a_reader_who_hangs_up_is_told(run: Run) -> None:
     async def program() -> object:
         client, server_side, server = await pair(server_side=NeverReads)
