@@ -45,8 +45,8 @@ def watched(
 ) -> Iterator[None]:
     """While open, ``report`` is told of each step of ``loop`` that takes longer.
 
-    By default stderr is. Also when virtual time stands still for so long because the loop waits for real threads;
-    ``threads`` says which. The loop is the current thread's.
+    By default stderr is. Also when virtual time stands still for so long because the loop waits
+    for real threads; ``threads`` says which. The loop is the current thread's.
     """
     watch = _Watch(loop, blocked_after_s, threads, report or _tell)
     _watchdog.add(watch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import subprocess
 import sys
 import threading
@@ -55,7 +56,10 @@ def run_watched(
         return run_program(program, loop=loop)
 
 
-@pytest.mark.parametrize("loop_of", [VirtualLoop, lambda: VirtualLoop(LaneQueue(Fifo()))])
+loops = pytest.mark.parametrize("loop_of", [VirtualLoop, lambda: VirtualLoop(LaneQueue(Fifo()))])
+
+
+@loops
 def test_a_step_that_blocks_is_named_and_the_run_goes_on(
     bell: Bell, loop_of: Callable[[], VirtualLoop]
 ) -> None:
@@ -105,36 +109,40 @@ def test_a_callback_and_a_function_in_an_executor_are_named_too(bell: Bell) -> N
         assert f"a callback at {__file__}:" in report
 
 
-def test_many_short_steps_are_no_long_one(bell: Bell) -> None:
-    slower = Bell()
-    is_over = threading.Event()
+@loops
+def test_many_short_steps_are_no_long_one(bell: Bell, loop_of: Callable[[], VirtualLoop]) -> None:
+    loop = loop_of()
+    watch = watchdog._Watch(loop, 10, list, bell.ring)
 
-    def end(report: str) -> None:
-        slower.ring(report)
-        is_over.set()
-
-    async def other() -> None:
-        while not is_over.is_set():
+    async def worker() -> None:
+        for _ in range(20):
+            watch.look(4)
             await asyncio.sleep(0)
 
-    def block() -> None:
-        blocked = VirtualLoop()
+    async def program() -> None:
+        await asyncio.gather(*(worker() for _ in range(5)))
+        asyncio.get_running_loop().call_soon(watch.look, 4)
 
-        async def program() -> None:
-            slower.block_until_rung()
+    run_program(program, loop=loop)
+    assert bell.reports == []
 
-        with watched(blocked, blocked_after_s=5 * SOON_S, report=end):
-            run_program(program, loop=blocked)
+
+@loops
+def test_a_long_step_is_one_that_several_looks_find(
+    bell: Bell, loop_of: Callable[[], VirtualLoop]
+) -> None:
+    loop = loop_of()
+    watch = watchdog._Watch(loop, 10, list, bell.ring)
+    reports: list[int] = []
 
     async def program() -> None:
-        await asyncio.gather(*(other() for _ in range(20)))
+        asyncio.get_running_loop().call_soon(int)
+        for _ in range(9):
+            watch.look(4)
+            reports.append(len(bell.reports))
 
-    thread = threading.Thread(target=block)
-    thread.start()
-    run_watched(program, bell)
-    thread.join()
-    assert len(slower.reports) == 1
-    assert bell.reports == []
+    run_program(program, loop=loop)
+    assert reports == [0, 0, 0, 1, 1, 1, 1, 1, 1]
 
 
 def test_time_that_waits_for_threads_is_told_with_their_names(bell: Bell) -> None:
@@ -161,18 +169,21 @@ def test_time_that_waits_for_threads_is_told_with_their_names(bell: Bell) -> Non
     assert "\n  busy at app.py:1\n" in report
 
 
-def test_without_a_reporter_it_is_told_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    async def program() -> None:
-        told = ""
-        while not told:
-            told += capsys.readouterr().err
-        told_all.append(told)
+def test_without_a_reporter_it_is_told_on_stderr(
+    bell: Bell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ear(io.StringIO):
+        def flush(self) -> None:
+            bell.ring(self.getvalue())
 
-    told_all: list[str] = []
+    async def program() -> None:
+        bell.block_until_rung()
+
     loop = VirtualLoop()
+    monkeypatch.setattr(sys, "stderr", Ear())
     with watched(loop, blocked_after_s=SOON_S):
         run_program(program, loop=loop)
-    assert told_all[0].startswith("replay_ws: a step has blocked")
+    assert bell.reports[0].startswith("replay_ws: a step has blocked")
 
 
 def test_the_watchdog_is_no_thread_that_others_see_and_goes_when_there_is_no_run(
