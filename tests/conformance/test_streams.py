@@ -326,7 +326,9 @@ def test_a_write_to_who_hung_up_is_noticed_by_the_next(run: Run) -> None:
         await server_side.lost
         client.transport.write(b"this goes nowhere")
         assert not client.transport.is_closing()
-        client.transport.write(b"and this fails")
+        while not client.transport.is_closing():
+            client.transport.write(b"and this fails")
+            await asyncio.sleep(0)
         error = await client.lost
         server.close()
         return type(error)
