@@ -1,9 +1,9 @@
 """A mock under ``watch``: what its calls access, and what order its messages give.
 
-A connection has two places: whether it is open, which a send uses and ``connect_user``,
-``disconnect_user`` and ``drop`` write, and the messages on it, which a send adds to. So it is a
-race to look at the state of a connection, to await something and then to send, where somebody else
-may close the connection meanwhile.
+A connection has two places: whether it is open, and the messages on it, which a send adds to. Only
+what closes a connection writes the first. Sends and ``connect_user`` use it: who finds it closed
+opens it, so that they do not get into each other's way, but whoever uses a connection over several
+steps, or looks at its state and then sends, is in a race with somebody who closes it meanwhile.
 
 A message orders steps as a queue's item does: once it has arrived, its sender comes before what the
 other side of the connection does next, and before whoever looks at the messages.
@@ -35,7 +35,7 @@ def accesses(
     """What to patch so that the mocks which are watched tell their accesses."""
     from replay_ws.sim.races import READ, USE, WRITE
 
-    submit, connect, close = kind._submit, kind._connect, kind._close
+    submit, connect, close = kind._submit, kind.connect_user, kind._close
     state, events, messages = kind.get_connection_state, kind.get_events_for_thread, kind.messages
 
     def tell_state(mock: MockWebSocketManager, thread: str, access: str) -> None:
@@ -52,10 +52,11 @@ def accesses(
         tell_messages(self, name, READ, WRITE)
         return submit(self, name, message, direction)
 
-    def connecting(self: Any, thread: Thread, *args: Any) -> bool:
-        is_open = self._network.is_open(thread.number)
-        tell_state(self, _name_of(self, thread), READ if is_open else WRITE)
-        return connect(self, thread, *args)
+    async def connecting(
+        self: Any, user_id: str, websocket: object = None, thread_id: str | None = None
+    ) -> bool:
+        tell_state(self, thread_id or user_id, USE)
+        return await connect(self, user_id, websocket, thread_id)
 
     def closing(self: Any, thread: Thread, *args: Any) -> None:
         tell_state(self, _name_of(self, thread), WRITE)
@@ -75,7 +76,7 @@ def accesses(
         return messages.__get__(self)
 
     yield Patch(kind, "_submit", submitting)
-    yield Patch(kind, "_connect", connecting)
+    yield Patch(kind, "connect_user", connecting)
     yield Patch(kind, "_close", closing)
     yield Patch(kind, "get_connection_state", looking)
     yield Patch(kind, "get_events_for_thread", reading)

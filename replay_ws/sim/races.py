@@ -18,6 +18,9 @@ clear it later without another look.) The pair is stale if another strand has a 
     nor      w -> m       it comes after all of this
     nor      r -> m -> w  in every order: the strand had it done, and waited for it
 
+and if no look in the step of ``w``, before it, has seen whether ``m`` was: a read there of anything
+else that the step of ``m`` writes too, a version number or a flag.
+
 So ``n = self.n; await ...; self.n = n + 1`` is a race also where the schedule of this run did not
 lose an update, and also where ``w`` is written under a lock but ``r`` was read outside of it; it is
 none where one lock is around both, or where the value is read again after the ``await``. The last
@@ -65,17 +68,25 @@ _SEEN_WORTH_ALL = 256
 
 
 class Touch:
-    """An access as it is kept while the run goes on."""
+    """An access as it is kept while the run goes on.
 
-    __slots__ = ("clock", "kind", "stack", "step", "tick", "time_ns")
+    ``looked`` is what else its step had read by then and not written, ``wrote`` what its step
+    writes; both are known to the end only when the step has ended.
+    """
 
-    def __init__(self, step: Step, kind: str, stack: _RawStack, time_ns: int) -> None:
+    __slots__ = ("clock", "kind", "looked", "stack", "step", "tick", "time_ns", "wrote")
+
+    def __init__(
+        self, step: Step, kind: str, stack: _RawStack, time_ns: int, wrote: set[Variable]
+    ) -> None:
         self.step = step
         self.tick = step.tick
         self.clock = step.clock
         self.kind = kind
         self.stack = stack
         self.time_ns = time_ns
+        self.wrote = wrote
+        self.looked: frozenset[Variable] = frozenset()
 
 
 _RawStack = list[tuple[CodeType, int]]
@@ -119,15 +130,21 @@ class Races:
         self._causality = causality
         self._loop = loop
         self._found: dict[object, _Found] = {}
+        self._suspects: list[tuple[Variable, Touch, Touch, Touch, Touch, Touch]] = []
+        self._step: Step | None = None
+        self._looked: set[Variable] = set()
+        self._wrote: set[Variable] = set()
 
     @property
     def races(self) -> tuple[Race, ...]:
         """What was found so far, in the order in which it was."""
+        self._decide()
         return tuple(found.race() for found in self._found.values())
 
     @property
     def refused(self) -> tuple[Race, ...]:
         """Those of what was watched with ``report="error"``."""
+        self._decide()
         return tuple(found.race() for found in self._found.values() if found.must_end)
 
     def note(self, variable: Variable, kind: str) -> None:
@@ -136,6 +153,9 @@ class Races:
         step = causality.step
         if step is None or causality.ident != get_ident():  # over, or a thread nobody follows
             return
+        if step is not self._step:
+            self._decide()
+            self._step, self._looked, self._wrote = step, set(), set()
         strand = step.strand
         seen = variable.seen.get(strand)
         if seen is None:
@@ -148,20 +168,20 @@ class Races:
         elif (last := seen.write) is not None and last.step is step and last.tick == step.tick:
             seen.unused = None
             return
-        touch = Touch(step, kind, _stack(), self._loop.time_ns())
+        touch = Touch(step, kind, _stack(), self._loop.time_ns(), self._wrote)
         if variable.is_strict or len(variable.threads) > 1:
             self._check_all(variable, touch)
         if kind is READ:
             seen.read = seen.unused = touch
-        else:
-            self._check_stale(variable, seen, touch)
-            self._keep(variable, seen, touch)
-
-    def _keep(self, variable: Variable, seen: _Seen, touch: Touch) -> None:
-        if touch.kind is USE:
+            self._looked.add(variable)
+            return
+        self._check_stale(variable, seen, touch)
+        if kind is USE:
             seen.read = seen.unused = touch
             return
         seen.write, seen.unused = touch, None
+        self._wrote.add(variable)
+        self._looked.discard(variable)
         if len(variable.seen) > variable.pruned:
             _prune(variable, touch)
 
@@ -184,18 +204,28 @@ class Races:
     def _check_stale(self, variable: Variable, seen: _Seen, touch: Touch) -> None:
         """``touch`` as the write of a pair, and as the write that makes other pairs stale."""
         strand = touch.step.strand
+        if strand.thread is not None:
+            return
         read = seen.unused
-        if read is not None and read.step is not touch.step and strand.thread is None:
-            for number, meanwhile in enumerate(_writes_of_others(variable, strand)):
-                if not _is_told(read, meanwhile, touch):
-                    self._report(variable, "stale write", meanwhile, touch, read)
+        if read is not None and read.step is not touch.step:
+            touch.looked = frozenset(self._looked)
+            for number, other in enumerate(_writes_of_others(variable, strand)):
+                if not _is_told(read, other, touch):
+                    self._suspects.append((variable, other, touch, read, touch, other))
                     if number > _SEEN_WORTH_ALL:
                         break
             variable.stale[strand] = read, touch
-        if touch.kind is WRITE and variable.stale:
-            for other, (their_read, theirs) in variable.stale.items():
-                if other is not strand and not _precedes(theirs, touch) and strand.thread is None:
-                    self._report(variable, "stale write", theirs, touch, their_read)
+        if touch.kind is WRITE:
+            for their, (their_read, theirs) in variable.stale.items():
+                if their is not strand and not _precedes(theirs, touch):
+                    self._suspects.append((variable, theirs, touch, their_read, theirs, touch))
+
+    def _decide(self) -> None:
+        """Report pairs that were found in the last step, unless a look tells of the other write."""
+        suspects, self._suspects = self._suspects, []
+        for variable, first, second, read, write, other in suspects:
+            if write.looked.isdisjoint(other.wrote):
+                self._report(variable, "stale write", first, second, read)
 
     def _report(
         self, variable: Variable, kind: str, first: Touch, second: Touch, read: Touch | None

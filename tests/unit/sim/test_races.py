@@ -226,7 +226,21 @@ async def items_from_two_producers() -> None:
     await asyncio.gather(produce(1), produce(2), consume())
 
 
+async def a_counter_beside_is_no_version() -> None:
+    account = watch(Account())
+    account.total = 0  # type: ignore[attr-defined]
+
+    async def deposit() -> None:
+        balance = account.balance
+        await asyncio.sleep(1)
+        account.total += 1  # type: ignore[attr-defined]
+        account.balance = balance + 1
+
+    await asyncio.gather(deposit(), deposit())
+
+
 RACY: dict[Program, str] = {
+    a_counter_beside_is_no_version: "Account.balance",
     lost_update: "Account.balance",
     lost_update_that_this_order_does_not_lose: "Account.balance",
     check_then_act: "Account.owner",
@@ -699,7 +713,42 @@ async def timeouts() -> None:
             account.balance = balance + 1
 
 
+async def a_version_that_is_compared_before_the_write() -> None:
+    account = watch(Account())
+
+    async def deposit() -> None:
+        while True:
+            owner, balance = account.owner, account.balance
+            await asyncio.sleep(1)
+            if account.owner == owner:
+                account.balance = balance + 1
+                account.owner = f"{owner}+"
+                return
+
+    await asyncio.gather(deposit(), deposit(), deposit())
+    assert account.balance == 3
+
+
+async def a_flag_that_is_looked_at_again_before_the_write() -> None:
+    account = watch(Account())
+
+    async def own() -> None:
+        owner = account.owner
+        await asyncio.sleep(1)
+        if account.is_open:
+            account.owner = f"{owner} and I"
+
+    async def close() -> None:
+        await asyncio.sleep(1)
+        account.owner = None
+        account.is_open = False
+
+    await asyncio.gather(own(), close())
+
+
 CORRECT: list[Program] = [
+    a_version_that_is_compared_before_the_write,
+    a_flag_that_is_looked_at_again_before_the_write,
     counter_in_one_step,
     double_checked_locking,
     lock_that_is_free,
