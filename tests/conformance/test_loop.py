@@ -13,31 +13,12 @@ import gc
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from replay_ws.sim.loop import VirtualLoop
-
-Loop = asyncio.AbstractEventLoop
-Run = Callable[[Callable[[], Coroutine[Any, Any, Any]]], Any]
-
-LOOPS = {"stock": asyncio.SelectorEventLoop, "virtual": VirtualLoop}
-
-
-@pytest.fixture(params=LOOPS)
-def make_loop(request: pytest.FixtureRequest) -> Callable[[], Loop]:
-    return LOOPS[request.param]
-
-
-@pytest.fixture
-def run(make_loop: Callable[[], Loop]) -> Run:
-    def run_one(program: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        with asyncio.Runner(loop_factory=make_loop) as runner:
-            return runner.run(program())
-
-    return run_one
+from tests.conformance.loops import Loop, MakeLoop, Run
 
 
 async def forever() -> None:
@@ -71,6 +52,7 @@ def test_a_timer_that_is_due_joins_behind_what_was_ready(run: Run) -> None:
     assert run(program) == ["ready", "timer"]
 
 
+@in_order
 def test_tasks_take_turns_at_every_yield(run: Run) -> None:
     async def program() -> list[str]:
         order: list[str] = []
@@ -112,7 +94,7 @@ def test_a_cancelled_callback_does_not_run(run: Run) -> None:
     assert run(program) == []
 
 
-def test_stop_finishes_the_turn_and_leaves_the_next_one(make_loop: Callable[[], Loop]) -> None:
+def test_stop_finishes_the_turn_and_leaves_the_next_one(make_loop: MakeLoop) -> None:
     order: list[str] = []
     loop = make_loop()
     loop.call_soon(loop.stop)
@@ -129,6 +111,7 @@ def test_stop_finishes_the_turn_and_leaves_the_next_one(make_loop: Callable[[], 
 # Tasks
 
 
+@in_order
 def test_a_task_group_cancels_the_siblings_of_a_failure(run: Run) -> None:
     async def program() -> tuple[list[str], list[str]]:
         cancelled: list[str] = []
@@ -202,6 +185,7 @@ def test_shield_lets_the_inner_task_go_on(run: Run) -> None:
     assert run(program) == "value"
 
 
+@in_order
 def test_a_cancelled_task_may_clean_up_over_time(run: Run) -> None:
     async def program() -> list[str]:
         seen: list[str] = []
@@ -242,7 +226,7 @@ def test_the_runner_cancels_what_the_program_left(run: Run) -> None:
     assert ended == ["cancelled"]
 
 
-def test_one_runner_runs_several_programs(make_loop: Callable[[], Loop]) -> None:
+def test_one_runner_runs_several_programs(make_loop: MakeLoop) -> None:
     async def program(value: int) -> int:
         await asyncio.sleep(0.001)
         return value
@@ -363,6 +347,7 @@ def test_a_timer_tells_its_deadline(run: Run) -> None:
 # Synchronisation
 
 
+@in_order
 def test_a_lock_is_handed_on_in_order_of_arrival(run: Run) -> None:
     async def program() -> list[int]:
         lock, order = asyncio.Lock(), []
@@ -396,6 +381,7 @@ def test_a_semaphore_admits_as_many_as_it_says(run: Run) -> None:
     assert run(program) == 2
 
 
+@in_order
 def test_a_condition_wakes_those_whom_it_notifies(run: Run) -> None:
     async def program() -> list[str]:
         condition, woken = asyncio.Condition(), []
@@ -593,6 +579,7 @@ def test_open_generators_are_closed_at_the_end(run: Run) -> None:
 # Errors
 
 
+@in_order
 def test_an_exception_in_a_callback_goes_to_the_exception_handler(run: Run) -> None:
     async def program() -> tuple[str, bool]:
         loop, contexts = asyncio.get_running_loop(), []
@@ -606,6 +593,7 @@ def test_an_exception_in_a_callback_goes_to_the_exception_handler(run: Run) -> N
     assert run(program) == ("ValueError", True)
 
 
+@in_order
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_an_interrupt_leaves_the_loop_at_once_and_the_runner_cleans_up(
     run: Run, error: type[BaseException]
@@ -644,7 +632,7 @@ def test_ctrl_c_cancels_the_program_and_raises_keyboard_interrupt(run: Run) -> N
     assert ended == ["program"]
 
 
-def test_a_closed_loop_takes_nothing_more(make_loop: Callable[[], Loop]) -> None:
+def test_a_closed_loop_takes_nothing_more(make_loop: MakeLoop) -> None:
     loop = make_loop()
     loop.close()
     assert loop.is_closed()
@@ -673,7 +661,7 @@ def test_a_running_loop_can_be_neither_run_nor_closed(run: Run) -> None:
 
 
 def test_run_until_complete_says_when_the_loop_was_stopped(
-    make_loop: Callable[[], Loop],
+    make_loop: MakeLoop,
 ) -> None:
     loop = make_loop()
     future = loop.create_future()
@@ -683,7 +671,7 @@ def test_run_until_complete_says_when_the_loop_was_stopped(
     loop.close()
 
 
-def test_debug_mode_changes_no_result(make_loop: Callable[[], Loop]) -> None:
+def test_debug_mode_changes_no_result(make_loop: MakeLoop) -> None:
     async def program() -> list[str]:
         order: list[str] = []
         loop = asyncio.get_running_loop()
@@ -698,7 +686,7 @@ def test_debug_mode_changes_no_result(make_loop: Callable[[], Loop]) -> None:
 
 
 def test_debug_mode_refuses_call_soon_from_another_thread(
-    make_loop: Callable[[], Loop],
+    make_loop: MakeLoop,
 ) -> None:
     async def program() -> list[str]:
         loop, errors = asyncio.get_running_loop(), []
