@@ -65,14 +65,14 @@ class Directory:
     def resolve(self, host: str) -> list[tuple[socket.AddressFamily, str]] | None:
         """The addresses of ``host``, best first; None if no such name exists inside the run."""
         try:
-            version = ipaddress.ip_address(host.partition("%")[0]).version
+            address = ipaddress.ip_address(host.partition("%")[0])
         except ValueError:
             name = host.lower().rstrip(".")
             if name == "localhost" or name.endswith(".localhost"):  # RFC 6761 §6.3
                 return list(LOOPBACKS.items())
             served = self._addresses.get(name)
             return None if served is None else [(socket.AF_INET, served)]
-        return [(socket.AF_INET6 if version == 6 else socket.AF_INET, host)]
+        return [(socket.AF_INET6 if address.version == 6 else socket.AF_INET, str(address))]
 
     def add_name(self, host: str) -> None:
         """Give a name that a server is about to be bound to an address."""

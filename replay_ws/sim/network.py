@@ -168,10 +168,10 @@ class InMemoryNetwork(asyncio.BaseEventLoop):
         local_addr: tuple[str, int] | None = None,
     ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
         listener = self._listener_at(family, address)
+        protocol, made = protocol_factory(), self.create_future()
         self._directory.pass_turn(listener)
         near, far = self._wires_to(family, address, local_addr)
         self.call_soon(_take, listener, far)
-        protocol, made = protocol_factory(), self.create_future()
         near.begin(protocol, made)
         try:
             await made
@@ -291,7 +291,7 @@ class InMemoryNetwork(asyncio.BaseEventLoop):
 
         def detach(wire: Wire) -> None:
             self._forget(wire)
-            server._detach(*[wire][:_SERVERS_KNOW_THEIR_TRANSPORTS])
+            server._detach(*_as_server_knows(wire))
 
         def take(wire: Wire) -> None:
             try:
@@ -299,7 +299,7 @@ class InMemoryNetwork(asyncio.BaseEventLoop):
             except BaseException:
                 wire.refuse()
                 raise
-            server._attach(*[wire][:_SERVERS_KNOW_THEIR_TRANSPORTS])
+            server._attach(*_as_server_knows(wire))
             wire.on_lost = detach
             wire.begin(protocol)
 
@@ -319,6 +319,10 @@ def _take(listener: Listener, wire: Wire) -> None:
         listener.take(wire)
 
 
+def _as_server_knows(wire: Wire) -> tuple[Wire, ...]:
+    return (wire,) if _SERVERS_KNOW_THEIR_TRANSPORTS else ()
+
+
 def _port(port: Any) -> int:
     try:
         return int(port or 0)
@@ -334,16 +338,23 @@ def _path(path: Any, sock: Any) -> str:
     return os.fsdecode(path)
 
 
-def _refuse_tls(ssl: object = None, **options: object) -> None:
+def _refuse_tls(
+    *,
+    ssl: object = None,
+    server_hostname: object = None,
+    ssl_handshake_timeout: object = None,
+    ssl_shutdown_timeout: object = None,
+) -> None:
     if ssl:
         raise EscapeError(
             "TLS takes entropy that a run on virtual time cannot give it",
             where=place_of_caller(sys._getframe(1)),
             mend="leave out ssl= inside the run, as behind a proxy that ends TLS",
         )
-    for name, value in options.items():
-        if value is not None:
-            raise ValueError(f"{name} is only meaningful with ssl")
+    if server_hostname is not None:
+        raise ValueError("server_hostname is only meaningful with ssl")
+    if ssl_handshake_timeout is not None or ssl_shutdown_timeout is not None:
+        raise ValueError("a timeout of TLS is only meaningful with ssl")
 
 
 def _escape(what: str) -> EscapeError:

@@ -196,6 +196,7 @@ def test_a_port_that_is_taken_is_not_given_away() -> None:
         ("LocalHost", "api.localhost"),
         ("127.0.0.9", "127.0.0.9"),
         (None, "::1"),
+        ("0:0:0:0:0:0:0:1", "::1"),
         ("", "127.0.0.1"),
         ("0.0.0.0", "0.0.0.0"),
         ("::", "::1"),
@@ -364,6 +365,35 @@ def test_a_client_that_gives_up_while_it_connects_hangs_up() -> None:
             return await accepted[0].lost, task.cancelled()
 
     assert run(program) == (None, True)
+
+
+def test_a_client_whose_protocol_cannot_be_made_connects_to_nobody() -> None:
+    accepted: list[asyncio.Protocol] = []
+
+    def accept() -> asyncio.Protocol:
+        accepted.append(asyncio.Protocol())
+        return accepted[-1]
+
+    def fail() -> asyncio.Protocol:
+        raise ZeroDivisionError
+
+    async def program() -> None:
+        async with await running().create_server(accept, "127.0.0.1", 80):
+            with pytest.raises(ZeroDivisionError):
+                await running().create_connection(fail, "127.0.0.1", 80)
+            await asyncio.sleep(1)
+
+    run(program)
+    assert accepted == []
+
+
+def test_an_option_that_does_not_exist_is_refused() -> None:
+    async def program() -> None:
+        options: Any = {"reuse_prot": True}
+        await asyncio.start_server(greet, "127.0.0.1", 80, **options)
+
+    with pytest.raises(TypeError, match="reuse_prot"):
+        run(program)
 
 
 # No way out
