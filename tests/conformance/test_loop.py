@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.loops import Loop, MakeLoop, Run
+from tests.conformance.loops import Loop, MakeLoop, Run, in_order
 
 
 async def forever() -> None:
