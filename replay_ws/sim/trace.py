@@ -116,15 +116,18 @@ class Story:
 
     def note(self, time_ns: int, label: Label) -> None:
         """Add an event."""
+        number = self.labels.get(label)
+        if number is None:
+            number = self.labels[label] = len(self.labels)
         self.times.append(time_ns)
-        self.label_numbers.append(self.labels.setdefault(label, len(self.labels)))
-        self.steps += label.act == BEGINS
+        self.label_numbers.append(number)
+        if label.act is BEGINS:
+            self.steps += 1
 
     def same(self, other: Story, position: int) -> bool:
         """Whether the event at ``position`` is the same in both."""
         return (
             position < len(other)
-            and position < len(self)
             and self.label_numbers[position] == other.label_numbers[position]
             and self.times[position] == other.times[position]
         )
@@ -200,19 +203,19 @@ class Trace:
         task = _task_of(handle)
         frames = await_chain(task) if task is not None else []
         frames.reverse()
-        self._note(lane.path, BEGINS, _name(handle), frames)
+        self._note(lane.path, BEGINS, "" if task is not None else _name(handle), frames)
 
     def queued(self, handle: Ready | Timer, lane: Lane) -> None:
         if self._loop is None:
             self._loop = cast(VirtualLoop, handle._loop)
             self._watch_log()
-        what = " ".join(filter(None, (lane.path, _name(handle))))
+        what = lane.path or _name(handle)
         self._note(self._current, READIES, what, self._live_frames())
 
     def armed(self, timer: Timer) -> None:
         assert self._loop is not None
         delay_ns = round(timer._when * 1e9) - self._loop.time_ns()
-        what = f"of {time_text(max(delay_ns, 0))} for {_name(timer) or name_of(timer._callback)}"
+        what = f"of {time_text(max(delay_ns, 0))} for {_name(timer)}"
         self._note(self._current, SETS_TIMER, what, self._live_frames())
 
     def _recorded(self, row: int) -> None:
@@ -255,7 +258,7 @@ class Trace:
     # Writing and comparing
 
     def _note(self, lane: str, act: str, what: str, frames: list[FrameType]) -> None:
-        position = len(self.story)
+        position = len(self._stacks)
         if self.difference is not None and position > self.difference + AFTERMATH:
             return
         number, where = self._stack(frames)
@@ -271,7 +274,7 @@ class Trace:
 
     def _stack(self, frames: list[FrameType]) -> tuple[int, str]:
         """The number of the stack that ``frames`` are, innermost first, and its names."""
-        key = tuple([part for frame in frames for part in (id(frame.f_code), frame.f_lasti)])
+        key = (*[id(frame.f_code) for frame in frames], *[frame.f_lasti for frame in frames])
         number = self._stack_numbers.get(key)
         if number is None:
             self._codes.update((id(frame.f_code), frame.f_code) for frame in frames)
@@ -323,11 +326,11 @@ def _task_of(handle: Ready | Timer) -> Any:
 
 
 def _name(handle: Ready | Timer) -> str:
-    """The name of a handle's callback; a task's step goes by its lane alone."""
+    """The name of a handle's callback."""
     callback: Any = handle._callback
     while isinstance(callback, partial):
         callback = callback.func
-    return "" if _task_of(handle) is not None else name_of(callback)
+    return name_of(callback)
 
 
 def _row_text(log: Log, row: int) -> str:

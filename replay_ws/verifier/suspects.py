@@ -146,6 +146,8 @@ def _names_of_sets(function: ast.AST) -> set[str]:
     for node in ast.walk(function):
         if isinstance(node, ast.Assign) and _is_set(node.value, set()):
             names |= {ast.unparse(target) for target in node.targets}
+        elif isinstance(node, ast.Assign) and "asyncio.wait(" in ast.unparse(node.value):
+            names |= {ast.unparse(part) for part in getattr(node.targets[0], "elts", ())}
         elif isinstance(node, ast.AnnAssign):
             kind = ast.unparse(node.annotation).partition("[")[0]
             if kind in ("set", "frozenset", "AbstractSet", "Set"):
