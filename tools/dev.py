@@ -371,7 +371,7 @@ def verb_lock(arguments: list[str]) -> int:
         run_quietly([base_python(), "-m", "venv", str(resolver)], where="lock", mend=online)
         pip = [str(python_of(resolver)), "-m", "pip"]
         run_quietly([*pip, "install", "--quiet", "uv"], where="lock: uv", mend=online)
-        wanted = [f"--group={group}" for group in ("test", "lint", "bench", "build")]
+        wanted = [f"--group={group}" for group in ("test", "guests", "lint", "bench", "build")]
         form = ["--universal", f"--python-version={SUPPORTED_MINORS[0]}", "--generate-hashes"]
         form += ["--no-header", "--no-config", f"--output-file={pinned}"]
         uv = [str(python_of(resolver)), "-m", "uv", "pip", "compile", "pyproject.toml"]
