@@ -11,6 +11,7 @@ seed, some with others.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 from typing import Any
@@ -38,11 +39,14 @@ def execute_verified(
 ) -> RunResult[Value]:
     """As ``running.execute``, and ``verified``; the cassette is written once all runs agree.
 
-    Raises DeterminismError where they do not, and what the program raises if it always does.
+    Raises DeterminismError where they do not, and what the program raises if it always does, with
+    what was verified as its attribute ``verified``.
     """
     refuse_to_nest()
     first, verified = _check(program, conditions)
     if first.error is not None:
+        with contextlib.suppress(AttributeError):  # a frozen exception
+            first.error.verified = verified  # type: ignore[attr-defined]
         session = getattr(first.error, "session", None)
         if record is not None and session is not None:
             keep(session, record, first.error)

@@ -118,7 +118,7 @@ def _tell_failure(
         raise error
     if with_traceback:
         traceback.print_exception(error)
-    view = Recorded(str(recorded), session)
+    view = Recorded(str(recorded), session, verified=getattr(error, "verified", None))
     if isinstance(error, KeyboardInterrupt):
         show(view, as_json=as_json)
         raise error

@@ -63,6 +63,7 @@ def test_a_program_that_always_fails_fails_as_it_would_have(tmp_path: Path) -> N
     with pytest.raises(ValueError, match="10") as caught:
         rws.run(programs.fails_after_a_second, verify=True, record=path)
     assert caught.value.session.end["error"] == "ValueError"  # type: ignore[attr-defined]
+    assert caught.value.verified.checked == ("heap", "hash seed")  # type: ignore[attr-defined]
     assert rws.load(path).digest == caught.value.session.digest  # type: ignore[attr-defined]
 
 
