@@ -95,13 +95,8 @@ class Step:
         """Take in what somebody else knew who came before; ``always``: in every order."""
         if self.origin is not None:
             self.clock, self.origin = self.origin.seen(), None
-        if clock is self.clock:
-            return
-        merged = dict(self.clock)
-        for number, tick in clock.items():
-            if merged.get(number, 0) < tick and (always or number > 0):
-                merged[number] = tick
-        self.clock = merged
+        if clock is not self.clock:
+            self.clock = _joined(self.clock, clock if always else _of_this_run(clock))
 
     def follow(self, cause: Step, *, always: bool = True) -> None:
         """Come after ``cause``."""
@@ -117,11 +112,13 @@ class Step:
 class _Released:
     """What those who released something knew; the last one's step may go on."""
 
-    __slots__ = ("clock", "last")
+    __slots__ = ("acquired_by", "clock", "last")
 
     def __init__(self) -> None:
         self.clock: Clock = {}
         self.last: Step | None = None
+        self.acquired_by: Strand | None = None
+        """Who knows all of it."""
 
 
 class Causality:
@@ -251,10 +248,12 @@ class Causality:
         released = self._released.get(key)
         if released is None:
             released = self._released[key] = _Released()
-        last = released.last
-        if last is not None and last is not step:
+        last, released.last = released.last, step
+        if released.acquired_by is step.strand:
+            released.clock = {}
+        elif last is not None and last is not step:
             released.clock = _joined(released.clock, last.seen())
-        released.last = step
+        released.acquired_by = None
 
     def release_now(self, key: object) -> None:
         """As ``release``, but only what was up to now comes before: the step is cut in two."""
@@ -279,6 +278,7 @@ class Causality:
             step.learn(released.clock, always=always)
         if released.last is not None:
             step.follow(released.last, always=always)
+        released.acquired_by = step.strand
 
     def up_to_now(self) -> Step | None:
         """What ``follow`` takes, for an edge that begins here."""
@@ -318,13 +318,14 @@ class Causality:
 
 
 def _joined(clock: Clock, other: Clock) -> Clock:
-    if not clock:
-        return other
-    joined = dict(clock)
-    for number, tick in other.items():
-        if joined.get(number, 0) < tick:
-            joined[number] = tick
-    return joined
+    known = clock.get
+    news = {number: tick for number, tick in other.items() if known(number, 0) < tick}
+    return {**clock, **news} if news else clock
+
+
+def _of_this_run(clock: Clock) -> Clock:
+    """``clock`` as a lock hands it on: who came first, and not who must."""
+    return {number: tick for number, tick in clock.items() if number > 0}
 
 
 def _patron_of(callback: Any) -> object:

@@ -30,7 +30,7 @@ from replay_ws.sim.thread_edges import thread_edges
 class Watched:
     """One watched object: its places, made when they are first accessed."""
 
-    __slots__ = ("_is_strict", "_must_end", "_races", "label", "places", "target")
+    __slots__ = ("_is_strict", "_must_end", "_races", "attributes", "label", "places", "target")
 
     def __init__(
         self, target: object, label: str, races: Races, *, is_strict: bool, must_end: bool
@@ -41,16 +41,21 @@ class Watched:
         self._is_strict = is_strict
         self._must_end = must_end
         self.places: dict[object, Variable] = {}
+        self.attributes = _Attributes(self)
 
-    def note(self, key: object, kind: str, name: str, group: str | None = None) -> None:
-        """The step that runs accesses the place ``key``, which is called the label and ``name``."""
+    def place(self, key: object, name: str, group: str | None = None) -> Variable:
+        """The place ``key``, which is called the label and ``name``."""
         place = self.places.get(key)
         if place is None:
             group = f"{self.label}{name if group is None else group}"
             place = self.places[key] = Variable(
                 f"{self.label}{name}", group, is_strict=self._is_strict, must_end=self._must_end
             )
-        self._races.note(place, kind)
+        return place
+
+    def note(self, key: object, kind: str, name: str, group: str | None = None) -> None:
+        """The step that runs accesses the place ``key``."""
+        self._races.note(self.place(key, name, group), kind)
 
     def part(self, label: str) -> Callable[[object, str, str, str], None]:
         """``note`` for the places of something that this object has."""
@@ -111,7 +116,7 @@ class Objects:
         if says_itself is not None:
             patches = says_itself(lambda target: self._watched.get(id(target)))
         else:
-            patches = telling(kind, self._watched)
+            patches = telling(kind, self._watched, self.races)
         try:
             self._changes.enter_context(patched(patches))
         except (TypeError, AttributeError) as error:
@@ -133,19 +138,19 @@ class Objects:
 # --- attributes ------------------------------------------------------------------------------
 
 
-def telling(kind: type, objects: dict[int, Watched]) -> Iterator[Patch]:
+def telling(kind: type, objects: dict[int, Watched], races: Races) -> Iterator[Patch]:
     """The class's own access to attributes, but for those in ``objects`` it tells."""
     methods: Any = kind
     get, set_, delete = methods.__getattribute__, methods.__setattr__, methods.__delattr__
     if getattr(get, "tells", None) is objects:  # a base class is changed already
         return
-    is_data = _Data()
+    note = races.note
 
     def getattribute(self: Any, name: str) -> Any:
         watched = objects.get(id(self))
-        if watched is None or not is_data[type(self), name]:
+        if watched is None or (place := watched.attributes[name]) is None:
             return get(self, name)
-        watched.note(name, READ, f".{name}")
+        note(place, READ)
         value = get(self, name)
         if type(value) in CONTAINERS and sys.getrefcount(value) == _ALONE:
             value = told(value, Cells(watched.part(f".{name}")))
@@ -155,14 +160,14 @@ def telling(kind: type, objects: dict[int, Watched]) -> Iterator[Patch]:
     def setattribute(self: Any, name: str, value: Any) -> None:
         set_(self, name, value)
         watched = objects.get(id(self))
-        if watched is not None and is_data[type(self), name]:
-            watched.note(name, WRITE, f".{name}")
+        if watched is not None and (place := watched.attributes[name]) is not None:
+            note(place, WRITE)
 
     def delattribute(self: Any, name: str) -> None:
         delete(self, name)
         watched = objects.get(id(self))
-        if watched is not None and is_data[type(self), name]:
-            watched.note(name, WRITE, f".{name}")
+        if watched is not None and (place := watched.attributes[name]) is not None:
+            note(place, WRITE)
 
     getattribute.tells = objects  # type: ignore[attr-defined]
     yield Patch(kind, "__getattribute__", getattribute)
@@ -170,19 +175,30 @@ def telling(kind: type, objects: dict[int, Watched]) -> Iterator[Patch]:
     yield Patch(kind, "__delattr__", delattribute)
 
 
-class _Data(dict[tuple[type, str], bool]):
-    """Whether an attribute of an object is data: a slot, or nothing that the class computes."""
+class _Attributes(dict[str, Variable | None]):
+    """The places of an object's attributes; None for what is no data."""
 
-    def __missing__(self, key: tuple[type, str]) -> bool:
-        kind, name = key
-        found = [base.__dict__[name] for base in kind.__mro__ if name in base.__dict__]
-        is_dunder = name.startswith("__") and name.endswith("__")
-        self[key] = is_data = not is_dunder and (
-            not found
-            or isinstance(found[0], MemberDescriptorType)
-            or not hasattr(type(found[0]), "__get__")
-        )
-        return is_data
+    __slots__ = ("_watched",)
+
+    def __init__(self, watched: Watched) -> None:
+        self._watched = watched
+
+    def __missing__(self, name: str) -> Variable | None:
+        watched = self._watched
+        is_data = _is_data(type(watched.target), name)
+        self[name] = place = watched.place(name, f".{name}") if is_data else None
+        return place
+
+
+def _is_data(kind: type, name: str) -> bool:
+    """Whether an attribute is a slot, or nothing that the class computes."""
+    if name.startswith("__") and name.endswith("__"):
+        return False
+    for base in kind.__mro__:
+        if name in base.__dict__:
+            found = base.__dict__[name]
+            return isinstance(found, MemberDescriptorType) or not hasattr(type(found), "__get__")
+    return True
 
 
 def _references_of_one_holder() -> int:
@@ -202,7 +218,7 @@ _ALONE = _references_of_one_holder()
 def put_back(watched: Watched) -> None:
     """Give an object its plain containers back that nobody else has."""
     target = watched.target
-    for name in [place for place in watched.places if isinstance(place, str)]:
+    for name in [name for name, place in watched.attributes.items() if place is not None]:
         try:
             value = object.__getattribute__(target, name)
         except AttributeError:

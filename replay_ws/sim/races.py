@@ -74,7 +74,7 @@ class Touch:
     writes; both are known to the end only when the step has ended.
     """
 
-    __slots__ = ("clock", "kind", "looked", "stack", "step", "tick", "time_ns", "wrote")
+    __slots__ = ("_site", "clock", "kind", "looked", "stack", "step", "tick", "time_ns", "wrote")
 
     def __init__(
         self, step: Step, kind: str, stack: _RawStack, time_ns: int, wrote: set[Variable]
@@ -87,6 +87,15 @@ class Touch:
         self.time_ns = time_ns
         self.wrote = wrote
         self.looked: frozenset[Variable] = frozenset()
+        self._site: tuple[CodeType, int] | None = None
+
+    def site(self) -> tuple[CodeType, int] | None:
+        """The user's line of code."""
+        if self._site is None:
+            for code, position in _users(self.stack):
+                self._site = code, _line(code, position)
+                break
+        return self._site
 
 
 _RawStack = list[tuple[CodeType, int]]
@@ -209,8 +218,8 @@ class Races:
         read = seen.unused
         if read is not None and read.step is not touch.step:
             touch.looked = frozenset(self._looked)
-            for number, other in enumerate(_writes_of_others(variable, strand)):
-                if not _is_told(read, other, touch):
+            for number, other in enumerate(_writes_unseen(variable, read)):
+                if not (_always_precedes(read, other) and _always_precedes(other, touch)):
                     self._suspects.append((variable, other, touch, read, touch, other))
                     if number > _SEEN_WORTH_ALL:
                         break
@@ -230,7 +239,7 @@ class Races:
     def _report(
         self, variable: Variable, kind: str, first: Touch, second: Touch, read: Touch | None
     ) -> None:
-        key = variable.group, kind, frozenset((_site(first), _site(second)))
+        key = variable.group, kind, frozenset((first.site(), second.site()))
         found = self._found.get(key)
         if found is None:
             self._found[key] = _Found(variable, kind, first, second, read)
@@ -289,17 +298,15 @@ def _always_precedes(before: Touch, after: Touch) -> bool:
     return strand is after.step.strand or after.clock.get(-strand.number, 0) >= before.tick
 
 
-def _is_told(read: Touch, meanwhile: Touch, write: Touch) -> bool:
-    """Whether the pair of ``read`` and ``write`` knows of a write that came before ``write``."""
-    return _precedes(meanwhile, read) or (
-        _always_precedes(read, meanwhile) and _always_precedes(meanwhile, write)
-    )
-
-
-def _writes_of_others(variable: Variable, strand: Strand) -> Iterator[Touch]:
+def _writes_unseen(variable: Variable, read: Touch) -> Iterator[Touch]:
+    """The last write of every other strand of the loop that ``read`` does not come after."""
+    strand, known = read.step.strand, read.clock.get
     for other, seen in variable.seen.items():
-        if other is not strand and seen.write is not None and other.thread is strand.thread:
-            yield seen.write
+        write = seen.write
+        if write is None or known(other.number, 0) >= write.tick or other is strand:
+            continue
+        if other.thread is None:
+            yield write
 
 
 def _prune(variable: Variable, write: Touch) -> None:
@@ -338,9 +345,8 @@ def _stack() -> _RawStack:
     """The frames of who accesses, innermost first: code and position, to be read later."""
     stack: _RawStack = []
     frame: FrameType | None = sys._getframe(2)
-    while frame is not None and len(stack) < _STACK_MAX:
-        code = frame.f_code
-        if code is _LOOP_CODE:
+    for _ in range(_STACK_MAX):
+        if frame is None or (code := frame.f_code) is _LOOP_CODE:
             break
         stack.append((code, frame.f_lasti))
         frame = frame.f_back
@@ -351,12 +357,6 @@ def _users(stack: _RawStack) -> Iterator[tuple[CodeType, int]]:
     for code, position in stack:
         if not code.co_filename.startswith(_LIBRARIES):
             yield code, position
-
-
-def _site(touch: Touch) -> object:
-    for code, position in _users(touch.stack):
-        return code, _line(code, position)
-    return None
 
 
 def _access(touch: Touch) -> Access:

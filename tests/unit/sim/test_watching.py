@@ -314,7 +314,7 @@ def test_two_runs_cannot_watch_at_once_in_one_process() -> None:
         thread.start()
         thread.join()
 
-    rws.run(program)
+    rws.run(program, threads="free")
     assert [type(error) for error in errors] == [rws.ConfigError]
 
 
