@@ -250,18 +250,26 @@ class RandomWalk:
 
 
 class Priorities:
-    """Each lane has a rank of its own, and ``depth - 1`` steps of the run put theirs last."""
+    """Each lane has a rank of its own, and ``depth - 1`` steps of the run put theirs last.
 
-    def __init__(self, depth: int, steps: int) -> None:
+    Those are among the steps that ``profile`` knows: a lane that goes on for longer than that may
+    wait for one that it starves, and a change would free both.
+    """
+
+    def __init__(self, depth: int, profile: Profile) -> None:
         self._changes = depth - 1
-        self._steps = max(steps, 1)
+        self._known = profile.known
+        self._steps = max(profile.steps, 1)
         self._last = WORD
         self._streak: tuple[Lane | None, int] = (None, 0)
 
     def rank(self, lane: Lane, arrival: int) -> int:
         if lane.standing is None:
             lane.standing = lane.draw("priority", 0)
-        if below(lane.draw("schedule", lane.steps), self._steps) < self._changes:
+        if (
+            lane.steps < self._known.get(lane.path, 0)
+            and below(lane.draw("schedule", lane.steps), self._steps) < self._changes
+        ):
             self._put_last(lane)
         return lane.standing
 
@@ -282,6 +290,7 @@ class Profile:
     """How many steps each lane took in a run in fifo order, and all that it started with it."""
 
     def __init__(self, steps: dict[str, int], parents: Mapping[str, str]) -> None:
+        self.known = steps
         self.steps = sum(steps.values())
         self._totals = dict(steps)
         for path in reversed(steps):  # children began after their parents
@@ -311,7 +320,7 @@ def policy_of(schedule: Schedule, seed: int, profile: Profile | None) -> Policy:
             return RandomWalk(profile)
         case "pct":
             depth = _PCT_DEPTHS[Stream(seed, "depth", "").draw(0) % len(_PCT_DEPTHS)]
-            return Priorities(depth, profile.steps if profile else 1)
+            return Priorities(depth, profile or Profile({}, {}))
         case _:
             return Fifo()
 

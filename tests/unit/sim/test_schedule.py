@@ -101,9 +101,9 @@ def test_a_lane_that_no_profile_knows_has_one_step_to_do() -> None:
 
 
 def test_priorities_stay_but_where_a_change_strikes() -> None:
-    policy = Priorities(depth=1, steps=100)
+    policy = Priorities(depth=1, profile=Profile({"main": 100}, {}))
     assert len({policy.rank(lane(steps=step), 0) for step in range(50)}) == 1
-    changing = Priorities(depth=2, steps=10)
+    changing = Priorities(depth=10, profile=Profile({"main": 100}, {}))
     one = lane()
     ranks = []
     for step in range(100):
@@ -112,10 +112,15 @@ def test_priorities_stay_but_where_a_change_strikes() -> None:
     changes = sum(a != b for a, b in pairwise(ranks))
     assert 3 <= changes <= 20
     assert ranks[-1] > WORD, "who was put last is behind everybody that was not"
+    beyond = []
+    for step in range(100, 300):
+        one.steps = step
+        beyond.append(changing.rank(one, 0))
+    assert set(beyond) == {ranks[-1]}, "no change strikes where the profile has not been"
 
 
 def test_a_lane_that_spins_is_put_last_after_a_while() -> None:
-    policy = Priorities(depth=1, steps=1)
+    policy = Priorities(depth=1, profile=Profile({}, {}))
     spinning, other = lane("spinning"), lane("other")
     for _ in range(501):
         policy.picked(spinning, policy.rank(spinning, 0))
