@@ -9,6 +9,7 @@ import asyncio
 import gc
 import os
 import sys
+import threading
 import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from replay_ws import MockWebSocketManager
+from replay_ws import MockWebSocketManager, VirtualLoop
 
 Program = Callable[[], Awaitable[Any]]
 MANY = 12
@@ -204,9 +205,13 @@ async def says_which_process_it_is() -> int:
     return os.getpid()
 
 
-def _measured() -> float:
-    for _ in range(10_000):
+def _work(rounds: int) -> None:
+    for _ in range(rounds):
         pass
+
+
+def _measured() -> float:
+    _work(10_000)
     return time.process_time()
 
 
@@ -282,6 +287,29 @@ async def sends_the_repr_of_an_object() -> None:
 
 async def uses_the_hash_of_a_text() -> int:
     return hash("text") % 1000
+
+
+SETTING = 1
+
+
+async def follows_a_setting() -> None:
+    await asyncio.sleep(SETTING)
+
+
+async def waits_for_a_real_thread() -> None:
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+    assert isinstance(loop, VirtualLoop)
+
+    def work() -> None:
+        _work(1_000_000)  # longer than the interpreter's switch interval
+        loop.call_soon_threadsafe(done.set)
+
+    with loop.external():
+        thread = threading.Thread(target=work)
+        thread.start()
+        while not done.is_set():
+            await asyncio.sleep(0)
+    thread.join()
 
 
 async def dies_elsewhere() -> None:

@@ -150,6 +150,21 @@ def test_the_likely_source_of_a_difference_is_named(
     assert error.events[0] != error.events[1]
 
 
+def test_what_was_set_in_this_process_only_is_told_apart_from_hashes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(programs, "SETTING", 2)
+    error = parted(programs.follows_a_setting)
+    assert error.varied == "parent process"
+    assert error.likely.startswith("this process: other processes agree with each other")
+
+
+def test_calls_from_real_threads_are_told() -> None:
+    with pytest.raises(DeterminismError) as caught:
+        rws.run(programs.waits_for_a_real_thread, threads="free", verify=True)
+    assert caught.value.likely.startswith("real threads: 1 call came in")
+
+
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="None has one hash since Python 3.12")
 def test_a_hash_of_none_differs_from_process_to_process() -> None:
     error = parted(programs.walks_through_a_set_with_none)
