@@ -1,0 +1,116 @@
+"""Who holds a function or class that means something else during a run.
+
+A name in its home module is easily replaced, but ``from time import time`` has made a name of its
+own. So every loaded module is looked through once, when it has been loaded, for names bound to a
+real thing that has a *stand-in*. During a run those names, and no others, are bound to the
+stand-in, a few dozen of them. Stand-ins last as long as the process and ask which run they are in:
+one that a program kept somewhere else (a default argument, a class attribute) is the real thing
+again when the run is over.
+
+Only names of modules can be found. What a module keeps in a default argument, a class or a
+container stays real. The standard library and test runners are left alone: they wait in host time.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from types import ModuleType
+from typing import Any, NamedTuple
+
+_RUNNERS = (
+    "_pytest",
+    "pytest",
+    "pluggy",
+    "hypothesis",
+    "xdist",
+    "execnet",
+    "coverage",
+    "_hypothesis",
+)
+_OTHER_CLOCKS = ("freezegun", "time_machine", "_time_machine")
+_LEFT_ALONE = sys.stdlib_module_names.union(_RUNNERS, _OTHER_CLOCKS, ("replay_ws",)) - {"__main__"}
+
+
+class StandIn(NamedTuple):
+    real: Any
+    stand_in: Any
+
+
+class Alias(NamedTuple):
+    """``namespace[name]`` is ``real`` outside of runs."""
+
+    namespace: dict[str, Any]
+    name: str
+    real: Any
+    stand_in: Any
+
+
+class Aliases:
+    """The names of all loaded modules that are bound to something with a stand-in.
+
+    ``homes`` are the modules where the real things are at home.
+    """
+
+    def __init__(self, stand_ins: Iterable[StandIn], homes: Iterable[str] = ()) -> None:
+        # A module that was loaded during a run may have taken the stand-in.
+        self._left_alone = _LEFT_ALONE.difference(homes)
+        self._pairs = {id(thing): pair for pair in stand_ins for thing in pair}
+        self._modules: dict[str, tuple[ModuleType, list[Alias]]] = {}
+        self._all: list[Alias] = []
+        self._newest: tuple[int, str] | None = None
+
+    def among(self, namespace: dict[str, Any]) -> list[Alias]:
+        """Those of one module."""
+        pairs = self._pairs
+        if pairs.keys().isdisjoint(map(id, list(namespace.values()))):
+            return []
+        found = ((name, pairs.get(id(value))) for name, value in list(namespace.items()))
+        return [Alias(namespace, name, *pair) for name, pair in found if pair is not None]
+
+    def everywhere(self) -> list[Alias]:
+        """Those of all modules that are loaded by now."""
+        newest = len(sys.modules), next(reversed(sys.modules))
+        if newest != self._newest:
+            self._modules = dict(self._look())
+            self._all = [alias for _, aliases in self._modules.values() for alias in aliases]
+            self._newest = newest
+        return self._all
+
+    def _look(self) -> Iterator[tuple[str, tuple[ModuleType, list[Alias]]]]:
+        for name, module in list(sys.modules.items()):
+            if name.partition(".")[0] in self._left_alone or type(module) is not ModuleType:
+                continue
+            known = self._modules.get(name)
+            if known is None or known[0] is not module:
+                known = module, self.among(vars(module))
+            if not getattr(module.__spec__, "_initializing", False):
+                yield name, known
+
+
+def show_stand_ins(aliases: Iterable[Alias]) -> None:
+    """Bind the names to the stand-ins; a name that is bound to anything else stays so."""
+    for namespace, name, real, stand_in in aliases:
+        if namespace.get(name) is real:
+            namespace[name] = stand_in
+
+
+def show_reals(aliases: Iterable[Alias]) -> None:
+    """Bind the names to the real things again."""
+    for namespace, name, real, stand_in in aliases:
+        if namespace.get(name) is stand_in:
+            namespace[name] = real
+
+
+def globals_of(program: Callable[..., object]) -> dict[str, Any]:
+    """The names that the code of ``program`` sees."""
+    while isinstance(program, partial):
+        program = program.func
+    program = inspect.unwrap(getattr(program, "__func__", program))
+    for function in (program, type(program).__call__):
+        names: dict[str, Any] | None = getattr(function, "__globals__", None)
+        if names is not None:
+            return names
+    return {}
