@@ -12,6 +12,7 @@ the chain is a stack of frames. Who waits for a lock is told who has it.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterable, Sequence
 from types import FrameType
 from typing import Any, NamedTuple
@@ -84,10 +85,19 @@ def waiter_line(waiter: Waiter) -> str:
     own_count = len(stack)
     while own_count and is_library_call(stack[own_count - 1]):
         own_count -= 1
-    calls = stack[own_count:] if own_count else []
-    awaited = waiter.awaited or (_thread_call_name(calls[0]) if calls else "work")
+    calls = stack[own_count or _program_of_thread(stack) :]
+    awaited = waiter.awaited or (_thread_call_name(calls[0]) if calls else "its turn")
     held = f", which {waiter.holder}" if waiter.holder else ""
     return f"{waiter.name}{_at(stack[:own_count], [])} waits for {awaited}{held}"
+
+
+def _program_of_thread(stack: list[FrameType]) -> int:
+    """The index of what the thread of ``stack`` was started for."""
+    runs = (index for index, frame in enumerate(stack) if frame.f_code is _THREAD_RUN)
+    return next(runs, -1) + 1
+
+
+_THREAD_RUN = threading.Thread.run.__code__
 
 
 def label(task: asyncio.Task[Any]) -> str:
@@ -120,9 +130,11 @@ def _stack(innermost: FrameType | None) -> list[FrameType]:
 
 def _thread_call_name(frame: FrameType) -> str:
     """``threading.Event.wait``; what stands in for a module of threads is called as that."""
-    owner = frame.f_locals.get("self")
-    if owner is not None and is_machinery(frame):
-        return str(owner)
+    told_as = getattr(frame.f_locals.get("self"), "told_as", None)
+    if told_as is not None:
+        return str(told_as)
+    if frame.f_code.co_name == "_worker":  # of a pool
+        return "work"
     return _call_name(frame).replace("concurrent.", "concurrent.futures.", 1)
 
 

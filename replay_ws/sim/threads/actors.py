@@ -276,7 +276,8 @@ class ThreadActor(Actor):
 
     def step(self) -> None:
         self._is_ready = False
-        self._hand_to(self)
+        if not (self._must_end or self.is_lost):  # else it was made ready by another one's end
+            self._hand_to(self)
 
     def take_baton(self) -> None:
         """Let it go on. Called by the hub, which then waits."""
@@ -329,6 +330,7 @@ class ThreadActor(Actor):
     def end(self) -> None:
         """Have it unwind from where it is; called by the hub."""
         self._must_end = True
+        self._disarm()
         if not self.is_lost:
             self._hand_to(self)
 

@@ -45,6 +45,8 @@ class Signal:
 
     __slots__ = ("__weakref__", "_line", "_lock", "holder")
 
+    told_as = "threading.Lock"
+
     def __init__(self) -> None:
         self._lock = _thread.allocate_lock()
         self._line: deque[Actor] = deque()
@@ -90,10 +92,7 @@ class Signal:
         self.__init__()  # type: ignore[misc]  # as a real lock does
 
     def __repr__(self) -> str:
-        return f"<{'locked' if self.locked() else 'unlocked'} {self}>"
-
-    def __str__(self) -> str:
-        return "threading.Lock"
+        return f"<{'locked' if self.locked() else 'unlocked'} {self.told_as}>"
 
 
 def _check(blocking: bool, timeout: float) -> None:
@@ -147,6 +146,8 @@ class RLock(threading._RLock):  # type: ignore[misc]  # final, and made to be re
 
 class SimpleQueue(queue._PySimpleQueue):  # type: ignore[name-defined,misc]
     """``queue.SimpleQueue``, which is not built on locks, in the form that is."""
+
+    told_as = "queue.SimpleQueue.get"
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         # As the one in C: a timeout that does not matter is ignored.
