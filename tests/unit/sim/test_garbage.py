@@ -91,3 +91,18 @@ def test_what_the_user_set_aside_stays_aside() -> None:
         assert gc.get_freeze_count() == pytest.approx(count, rel=0.01)
     finally:
         gc.unfreeze()
+
+
+def test_what_failed_runs_leave_behind_is_collected_in_time() -> None:
+    ballast = [[] for _ in range(50)]  # what a run allocates and its exception holds
+
+    async def program() -> None:
+        mine = [[*each] for each in ballast]
+        raise ValueError(mine)
+
+    runs = 2_000
+    before = len(gc.get_objects())
+    for _ in range(runs):
+        with pytest.raises(ValueError, match=r"\["):
+            rws.run(program)
+    assert len(gc.get_objects()) - before < runs * len(ballast) / 2
