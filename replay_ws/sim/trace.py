@@ -125,10 +125,12 @@ class Story:
             self.steps += 1
 
     def same(self, other: Story, position: int) -> bool:
-        """Whether the event at ``position`` is the same in both."""
+        """Whether the event at ``position`` is the same in both, which are the same up to there.
+
+        Both have one there, for a story closes with the end of its run, and only there.
+        """
         return (
-            position < len(other)
-            and self.label_numbers[position] == other.label_numbers[position]
+            self.label_numbers[position] == other.label_numbers[position]
             and self.times[position] == other.times[position]
         )
 
@@ -285,11 +287,9 @@ class Trace:
 
     # Reading
 
-    def event(self, position: int) -> Event | None:
-        """The event at ``position``, or None when the run was over by then."""
+    def event(self, position: int) -> Event:
+        """The event at ``position``."""
         story = self.story
-        if position >= len(story):
-            return None
         ((time_ns, label),) = story.window(position, position + 1)
         stack, _ = self._stacks_known[self._stacks[position]]
         return Event(story.step_at(position), time_ns, label, stack, self._detail(position))

@@ -24,7 +24,7 @@ class Parting:
     """
 
     position: int
-    found: Event | None
+    found: Event
     after: Sequence[tuple[int, Label]]
     walks: Sequence[SetWalk] = ()
     names: Sequence[NameUse] = ()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from replay_ws.clock import time_text
 from replay_ws.errors import DeterminismError
-from replay_ws.sim.trace import AFTERMATH, Event, Trace
+from replay_ws.sim.trace import AFTERMATH, ENDS, Event, Trace
 from replay_ws.verifier.attempt import Parting
 from replay_ws.verifier.sources import HASH_SEED, HEAP, PARENT, PROCESS, Evidence, source_of
 
@@ -24,7 +24,6 @@ _FINALIZERS = {
     "finalize.__call__": "a callback of weakref.finalize",
     "OpenGenerators._dropped": "the closing of an asynchronous generator that was left open",
 }
-_NOTHING = "nothing: the run was over"
 
 
 def determinism_error(
@@ -37,43 +36,38 @@ def determinism_error(
 ) -> DeterminismError:
     """The error that says where another run parted from the ``first``, and likely why."""
     expected, found = first.event(parting.position), parting.found
-    at = expected or found
-    assert at is not None, "a story ends with an event, so two that differ do so in one"
-    source = source_of(_evidence(expected, parting, varied, carried or {}))
-    lane = at.label.lane or ("the end of the run" if at.label.act == "ends" else "callbacks")
+    source = source_of(
+        Evidence(
+            varied,
+            (expected.text, found.text),
+            _finalizer(expected) or _finalizer(found),
+            carried or {},
+            parting.walks,
+            parting.names,
+            parting.foreign_calls,
+        )
+    )
+    label = expected.label
+    lane = label.lane or ("the end of the run" if label.act == ENDS else "callbacks")
     return DeterminismError(
-        f"{_OTHER_RUN[varied]} differs from the first at step {at.step}, "
-        f"at {time_text(at.time_ns)}, in {lane}",
+        f"{_OTHER_RUN[varied]} differs from the first at step {expected.step}, "
+        f"at {time_text(expected.time_ns)}, in {lane}",
         where=program,
         mend=source.mend,
         varied=varied,
-        step=at.step,
-        time_ns=at.time_ns,
-        lane=at.label.lane,
-        events=(_text(expected), _text(found)),
-        stacks=(_lines(expected), _lines(found)),
+        step=expected.step,
+        time_ns=expected.time_ns,
+        lane=label.lane,
+        events=(expected.text, found.text),
+        stacks=(tuple(map(str, expected.stack)), tuple(map(str, found.stack))),
         likely=source.likely,
-        lines=tuple(_report(first, parting, expected, found)),
+        lines=tuple(_report(first, parting)),
     )
 
 
-def _evidence(
-    expected: Event | None, parting: Parting, varied: str, carried: dict[str, tuple[str, str]]
-) -> Evidence:
-    return Evidence(
-        varied,
-        (_text(expected), _text(parting.found)),
-        _finalizer(expected) or _finalizer(parting.found),
-        carried,
-        parting.walks,
-        parting.names,
-        parting.foreign_calls,
-    )
-
-
-def _finalizer(event: Event | None) -> str:
+def _finalizer(event: Event) -> str:
     """The function on an event's stack that nobody called but the end of an object."""
-    for place in event.stack if event else ():
+    for place in event.stack:
         if place.function in _FINALIZERS:
             return _FINALIZERS[place.function]
         if place.function.endswith(".__del__"):
@@ -81,47 +75,34 @@ def _finalizer(event: Event | None) -> str:
     return ""
 
 
-def _text(event: Event | None) -> str:
-    return event.text if event else _NOTHING
-
-
-def _lines(event: Event | None) -> tuple[str, ...]:
-    return tuple(map(str, event.stack)) if event else ()
-
-
-def _report(
-    first: Trace, parting: Parting, expected: Event | None, found: Event | None
-) -> Iterator[str]:
+def _report(first: Trace, parting: Parting) -> Iterator[str]:
+    expected, found = first.event(parting.position), parting.found
     start = max(parting.position - _EVENTS_BEFORE, 0)
     yield from (f"  {first.event(position)}" for position in range(start, parting.position))
-    for who, event in (("first run", expected), ("other run", found)):
-        late = (
-            f", at {time_text(event.time_ns)}" if _times_differ(expected, found) and event else ""
-        )
-        yield f"{who}: {_text(event)}{late}"
-        yield from (f"    {line}" for line in _shown(event))
+    is_late = found.time_ns != expected.time_ns
+    yield f"first run: {expected.text}"
+    yield from _stack_lines(expected)
+    yield f"other run: {found.text}" + is_late * f", at {time_text(found.time_ns)}"
+    yield from _stack_lines(found)
     if _is_reordered(first, parting):
         yield "what follows is the same in both, in another order"
 
 
-def _times_differ(expected: Event | None, found: Event | None) -> bool:
-    return bool(expected and found and expected.time_ns != found.time_ns)
-
-
-def _shown(event: Event | None) -> list[str]:
+def _stack_lines(event: Event) -> Iterator[str]:
     """The stack, innermost first: the user's own lines, or all where there are none of these."""
-    stack = event.stack[::-1] if event else ()
-    lines = [str(place) for place in stack if place.is_users] or [*map(str, stack)]
-    more = len(lines) - _STACK_LINES_MAX
-    return lines if more <= 0 else [*lines[:_STACK_LINES_MAX], f"... and {more} more"]
+    stack = event.stack[::-1]
+    lines = [place for place in stack if place.is_users] or stack
+    yield from (f"    {line}" for line in lines[:_STACK_LINES_MAX])
+    if len(lines) > _STACK_LINES_MAX:
+        yield f"    ... and {len(lines) - _STACK_LINES_MAX} more"
 
 
 def _is_reordered(first: Trace, parting: Parting) -> bool:
     """Whether, from there to the end of that instant, both have the same events."""
-    theirs = first.story.window(parting.position, parting.position + AFTERMATH)
-    ours = list(parting.after)
-    if not theirs or not ours:
-        return False
-    instant = theirs[0][0]
-    counts = [Counter(label for time, label in w if time == instant) for w in (theirs, ours)]
-    return counts[0] == counts[1] and sum(counts[0].values()) > 1
+    windows = (
+        first.story.window(parting.position, parting.position + AFTERMATH),
+        parting.after,
+    )
+    instant = windows[0][0][0]
+    theirs, ours = (Counter(label for time, label in w if time == instant) for w in windows)
+    return theirs == ours and theirs.total() > 1

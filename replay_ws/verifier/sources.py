@@ -11,8 +11,9 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-from replay_ws.verifier.suspects import ADDRESS, NONE, STABLE, TEXT, UNKNOWN, NameUse, SetWalk
+from replay_ws.verifier.suspects import ADDRESS, NONE, TEXT, UNKNOWN, NameUse, SetWalk
 
 HEAP, HASH_SEED, PROCESS, PARENT = "heap", "hash seed", "process", "parent process"
 """What was varied when the runs parted: the heap of one process; the hash seed of another; nothing
@@ -132,46 +133,67 @@ def _set_in_the_source(evidence: Evidence) -> Source | None:
     return None
 
 
-_CPU = "it measures the host, and stays real inside a run"
-_FILE = "what it finds may change between runs"
-_THREAD = "it is another one in every process"
-# name -> (is it a global, what it is, how to mend it)
-_SUSPECT_NAMES: dict[str, tuple[bool | None, str, str]] = {
-    "id": (True, "id() is an address", "number the objects as they are made"),
-    **dict.fromkeys(
+class _Suspects(NamedTuple):
+    """Names that bring something in from outside of a run, if ``varied`` fits.
+
+    One that ``is_global`` counts only as such, for an attribute may well be called so.
+    """
+
+    names: tuple[str, ...]
+    why: str
+    mend: str
+    is_global: bool = False
+    varied: tuple[str, ...] = (HEAP, HASH_SEED, PROCESS, PARENT)
+
+
+_ELSEWHERE = (HASH_SEED, PROCESS, PARENT)
+_FILES = "what it finds may change between runs"
+_OWN_FILE = "give the program a file of its own, that every run finds as the first did"
+_SUSPECTS = (
+    _Suspects(("id",), "id() is an address", "number the objects as they are made", is_global=True),
+    _Suspects(
         ("process_time", "process_time_ns", "thread_time", "thread_time_ns", "times", "getrusage"),
-        (None, _CPU, "keep measurements out of what the program sends, waits for and returns"),
+        "it measures the host, and stays real inside a run",
+        "keep measurements out of what the program sends, waits for and returns",
     ),
-    **dict.fromkeys(
+    _Suspects(
         ("read_text", "read_bytes", "readlines", "st_size", "st_mtime", "getmtime", "getsize"),
-        (None, _FILE, "give the program a file of its own, that every run finds as the first did"),
+        _FILES,
+        _OWN_FILE,
     ),
-    "open": (True, _FILE, "give the program a file of its own, that every run finds as it was"),
-    **dict.fromkeys(
+    _Suspects(("open",), _FILES, _OWN_FILE, is_global=True),
+    _Suspects(
         ("listdir", "scandir", "iterdir", "glob", "rglob"),
-        (None, _FILE + ", and so may its order", "sort it, and give the program its own folder"),
+        f"{_FILES}, and so may its order",
+        "sort it, and give the program a folder of its own",
     ),
-    **dict.fromkeys(
-        ("getpid", "getppid"), (None, _THREAD, "keep it out of what the program sends and returns")
-    ),
-    **dict.fromkeys(
+    _Suspects(
         ("get_ident", "get_native_id", "current_thread"),
-        (None, "it names a real thread", "name the threads"),
+        "it names a real thread",
+        "give the threads names of their own",
     ),
-}
-_HASH = (True, "the hash of text depends on PYTHONHASHSEED", "use hashlib or zlib.crc32")
-_FITS_PROCESS_ONLY = ("getpid", "getppid")
+    _Suspects(
+        ("getpid", "getppid"),
+        "it is another one in every process",
+        "keep it out of what the program sends and returns",
+        varied=_ELSEWHERE,
+    ),
+    _Suspects(
+        ("hash",),
+        "the hash of text depends on PYTHONHASHSEED",
+        "use hashlib, or zlib.crc32",
+        is_global=True,
+        varied=_ELSEWHERE,
+    ),
+)
 
 
 def _name_used(evidence: Evidence) -> Source | None:
-    table = dict(_SUSPECT_NAMES)
-    if evidence.varied != HEAP:
-        table["hash"] = _HASH
+    table = {name: row for row in _SUSPECTS for name in row.names}
     for use in evidence.names:
-        is_global, why, mend = table.get(use.name, (None, "", ""))
-        fits = evidence.varied != HEAP or use.name not in _FITS_PROCESS_ONLY
-        if why and fits and is_global in (None, use.is_global):
-            return Source(f"`{use.name}`, used at {use.place}: {why}", mend)
+        row = table.get(use.name)
+        if row is not None and evidence.varied in row.varied and use.is_global >= row.is_global:
+            return Source(f"`{use.name}`, used at {use.place}: {row.why}", row.mend)
     return None
 
 
@@ -228,4 +250,3 @@ _UNRECOGNISED = {
         "look for globals, caches, environment variables that others set before the run",
     ),
 }
-assert STABLE not in _HASHES

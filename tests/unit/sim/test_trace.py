@@ -58,7 +58,6 @@ def test_an_event_knows_the_stack_that_it_came_from() -> None:
     trace = traced(program)
     (position,) = [n for n, text in enumerate(texts(trace)) if "records OBJECT" in text]
     event = trace.event(position)
-    assert event is not None
     (own,) = [place for place in event.stack if place.is_users]
     assert own.function == "worker"
     assert own.line == worker.__code__.co_firstlineno + 2
@@ -69,7 +68,7 @@ def test_an_event_knows_the_stack_that_it_came_from() -> None:
 def test_a_step_is_placed_where_its_task_was_suspended() -> None:
     trace = traced(program)
     events = [trace.event(position) for position in range(len(trace.story))]
-    begun = [e for e in events if e and e.label.act == "begins" and e.label.lane == "main/worker"]
+    begun = [e for e in events if e.label.act == "begins" and e.label.lane == "main/worker"]
     assert [event.label.where.split(" > ")[0] for event in begun] == ["worker"] * len(begun)
 
 
