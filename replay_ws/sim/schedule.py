@@ -71,16 +71,15 @@ class Schedule:
     def __post_init__(self) -> None:
         if self.policy not in SCHEDULES:
             raise unknown("schedule", self.policy, SCHEDULES)
-        if self.jitter not in (None, True, False):
+        if self.jitter is not None and not isinstance(self.jitter, bool):
             raise ConfigError(f"jitter is {self.jitter!r}", mend="True, False or None")
         if not _is_rate(self.cancel_rate):
             raise ConfigError(f"cancel_rate is {self.cancel_rate!r}", mend="a number from 0 to 1")
-        for name, times in self.fail_first.items():
-            if not _is_count(times):
-                raise ConfigError(
-                    f"fail_first says {times!r} for {name!r}",
-                    mend='map names of functions to counts, as in {"fetch": 2}',
-                )
+        if not _are_counts(self.fail_first):
+            raise ConfigError(
+                f"fail_first is {self.fail_first!r:.60}",
+                mend='map names of functions to counts, as in {"fetch": 2}',
+            )
 
     def resolved(self, seed: int) -> Schedule:
         """This schedule with the policy that ``seed`` stands for, and its jitter decided."""
@@ -119,8 +118,10 @@ def _is_rate(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
 
 
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def _are_counts(value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(name, str) and type(count) is int and count >= 0 for name, count in value.items()
+    )
 
 
 FIFO = Schedule()

@@ -179,6 +179,10 @@ def test_every_name_has_a_policy(name: str) -> None:
         ({"cancel_rate": True}, "cancel_rate"),
         ({"fail_first": {"fetch": -1}}, "fetch"),
         ({"fail_first": {"fetch": "twice"}}, "fetch"),
+        ({"fail_first": {"fetch": True}}, "fetch"),
+        ({"fail_first": {5: 1}}, "fail_first is {5: 1}"),
+        ({"fail_first": "fetch"}, "fail_first is 'fetch'"),
+        ({"jitter": 1}, "jitter is 1"),
     ],
 )
 def test_a_schedule_refuses_what_it_cannot_keep(options: dict[str, object], said: str) -> None:
