@@ -58,7 +58,7 @@ class Aliases:
         # A module that was loaded during a run may have taken the stand-in.
         self._left_alone = _LEFT_ALONE.difference(homes)
         self._pairs = {id(thing): pair for pair in stand_ins for thing in pair}
-        self._modules: dict[str, tuple[ModuleType, list[Alias]]] = {}
+        self._modules: dict[str, tuple[ModuleType | None, list[Alias]]] = {}
         self._all: list[Alias] = []
         self._newest: tuple[int, str] | None = None
 
@@ -74,20 +74,22 @@ class Aliases:
         """Those of all modules that are loaded by now."""
         newest = len(sys.modules), next(reversed(sys.modules))
         if newest != self._newest:
+            self._newest = newest
             self._modules = dict(self._look())
             self._all = [alias for _, aliases in self._modules.values() for alias in aliases]
-            self._newest = newest
         return self._all
 
-    def _look(self) -> Iterator[tuple[str, tuple[ModuleType, list[Alias]]]]:
+    def _look(self) -> Iterator[tuple[str, tuple[ModuleType | None, list[Alias]]]]:
         for name, module in list(sys.modules.items()):
             if name.partition(".")[0] in self._left_alone or type(module) is not ModuleType:
                 continue
             known = self._modules.get(name)
             if known is None or known[0] is not module:
-                known = module, self.among(vars(module))
-            if not getattr(module.__spec__, "_initializing", False):
-                yield name, known
+                is_loading = getattr(module.__spec__, "_initializing", False)
+                known = None if is_loading else module, self.among(vars(module))
+                if is_loading:  # it may get more names: look again
+                    self._newest = None
+            yield name, known
 
 
 def show_stand_ins(aliases: Iterable[Alias]) -> None:

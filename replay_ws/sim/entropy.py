@@ -26,7 +26,6 @@ Out of reach are functions of C that ask the system by themselves, and aliases s
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import random
@@ -72,6 +71,13 @@ class Entropy:
         self._names = patched(())
         self._kept: dict[tuple[str, str], Any] = {}
         self._outer: Entropy | None = None
+
+    def __enter__(self) -> Entropy:
+        self.install()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.withdraw()
 
     def word(self, purpose: str) -> int:
         """The next u64 for ``purpose``."""
@@ -160,18 +166,12 @@ class _Shared:
         self._waiting = present
 
 
-@contextlib.contextmanager
-def keyed_entropy(seed: int, program: Callable[..., object]) -> Iterator[Entropy]:
+def keyed_entropy(seed: int, program: Callable[..., object]) -> Entropy:
     """While open, what the current thread asks of chance comes from ``seed``.
 
     The module of ``program`` is looked through for aliases each time, others when they are new.
     """
-    entropy = Entropy(seed, program)
-    entropy.install()
-    try:
-        yield entropy
-    finally:
-        entropy.withdraw()
+    return Entropy(seed, program)
 
 
 @functools.cache

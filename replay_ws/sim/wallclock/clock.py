@@ -17,7 +17,6 @@ a container) stays real, and so do clocks read in C, such as uvloop's.
 
 from __future__ import annotations
 
-import contextlib
 import copyreg
 import functools
 import sys
@@ -51,6 +50,13 @@ class Clock:
         self._own: list[Alias] = []
         self._outer: Reading | None = None
         self._names = patched(())
+
+    def __enter__(self) -> Clock:
+        self.install()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.withdraw()
 
     def enter_thread(self) -> None:
         """From now on the current thread has the time of the run."""
@@ -112,19 +118,13 @@ def _hide() -> None:
             del copyreg.dispatch_table[kind]
 
 
-@contextlib.contextmanager
 def virtual_clock(
     time_ns: Callable[[], int], epoch_unix_ns: int, program: Callable[..., object]
-) -> Iterator[Clock]:
+) -> Clock:
     """While open, the clocks of the current thread show virtual time.
 
     ``time_ns`` counts from 0, at which the wall clock shows ``epoch_unix_ns`` nanoseconds of Unix
     time. The module of ``program`` is looked through for aliases each time, others when they are
     new. Processor time stays real.
     """
-    clock = Clock(Reading(time_ns, epoch_unix_ns), program)
-    clock.install()
-    try:
-        yield clock
-    finally:
-        clock.withdraw()
+    return Clock(Reading(time_ns, epoch_unix_ns), program)
