@@ -12,6 +12,7 @@ import pytest
 import replay_ws as rws
 from replay_ws.errors import ConfigError, DeterminismError, ProgramError
 from replay_ws.session import RunResult
+from tests.races.real_world import REAL_WORLD
 from tests.unit.verifier import programs
 from tests.unit.verifier.programs import STEADY, Program
 
@@ -40,6 +41,13 @@ def test_a_program_that_does_the_same_again_is_verified(program: Program) -> Non
     assert result.verified.checked == ("heap", "hash seed")
     assert result.verified.notes == ()
     assert result.verified.events >= result.verified.steps > 0
+
+
+@pytest.mark.parametrize("program", REAL_WORLD, ids=name_of)
+def test_a_program_of_the_kind_that_people_write_is_verified(program: Program) -> None:
+    result = rws.run(program, seed=11, schedule="pos", verify=True)
+    assert result.verified is not None
+    assert result.verified.checked == ("heap", "hash seed")
 
 
 def test_a_verified_run_is_the_run_that_there_would_have_been() -> None:
