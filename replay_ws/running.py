@@ -15,18 +15,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from weakref import WeakKeyDictionary
 
+from replay_ws.clock import EPOCH_UNIX_NS
 from replay_ws.errors import ConfigError, ProgramError
 from replay_ws.events.log import Header, Op
 from replay_ws.events.model import Plan
 from replay_ws.faults.configuration import DEFAULT, MockConfiguration
 from replay_ws.recording import CURRENT, LoopClock, Recording
 from replay_ws.session import RunResult, Session
+from replay_ws.sim.entropy import keyed_entropy
 from replay_ws.sim.garbage import steady_collection
+from replay_ws.sim.imports import imports_outside
 from replay_ws.sim.loop import VirtualLoop
+from replay_ws.sim.members import shared_with_threads
 from replay_ws.sim.ordered import ordered_sets
 from replay_ws.sim.patches import patched
 from replay_ws.sim.runner import refuse_to_nest, run_program
 from replay_ws.sim.schedule import FIFO, Profile, Schedule
+from replay_ws.sim.wallclock import virtual_clock
 from replay_ws.sim.watching import Watcher
 
 if TYPE_CHECKING:
@@ -86,7 +91,7 @@ def execute(
             loop.observe(observer)
         watcher = Watcher(loop)
         try:
-            with _world(loop, conditions, watcher):
+            with _world(program, loop, conditions, watcher):
                 value = run_program(program, loop=loop)
                 watcher.refuse_races()
         except BaseException as error:
@@ -101,11 +106,13 @@ def execute(
         return RunResult(value, session, races=watcher.races)
 
 
-def _world(loop: VirtualLoop, conditions: Conditions, watcher: Watcher) -> contextlib.ExitStack:
+def _world(
+    program: Program[Any], loop: VirtualLoop, conditions: Conditions, watcher: Watcher
+) -> contextlib.ExitStack:
     """The world as the program sees it, entered; all of it is put back when the stack closes."""
     world = contextlib.ExitStack()
     try:
-        for edge in _edges(loop, conditions, watcher):
+        for edge in _edges(program, loop, conditions, watcher):
             edge.__enter__()
             # As a callback, for a context manager would write to an exception that may be frozen.
             world.callback(edge.__exit__, None, None, None)
@@ -116,14 +123,20 @@ def _world(loop: VirtualLoop, conditions: Conditions, watcher: Watcher) -> conte
 
 
 def _edges(
-    loop: VirtualLoop, conditions: Conditions, watcher: Watcher
+    program: Program[Any], loop: VirtualLoop, conditions: Conditions, watcher: Watcher
 ) -> Iterator[contextlib.AbstractContextManager[object]]:
     """What of the world is another during a run. The last one entered is the first one left."""
     yield steady_collection(loop)
     yield patched(ordered_sets())
+    entropy = keyed_entropy(conditions.seed, program)
+    clock = virtual_clock(loop.time_ns, EPOCH_UNIX_NS, program)
+    yield entropy
+    yield clock
+    yield imports_outside([entropy, clock])
     if conditions.threads == "managed":
         from replay_ws.sim.threads.managed import managed_threads
 
+        yield shared_with_threads([entropy, clock])
         yield managed_threads(loop, preempt=conditions.preempt, carried=(CURRENT,))
     elif conditions.preempt:
         raise ConfigError("preempt is for managed threads", mend='add threads="managed"')

@@ -93,6 +93,11 @@ class Entropy:
         drawn = (self.word(purpose).to_bytes(_WORD_BYTES, "little") for _ in range(words))
         return b"".join(drawn)[:size]
 
+    @property
+    def is_here(self) -> bool:
+        """Whether the current thread draws from this run."""
+        return _here.entropy is self
+
     def enter_thread(self) -> None:
         """From now on the current thread draws from this run."""
         _here.entropy = self

@@ -58,6 +58,11 @@ class Clock:
     def __exit__(self, *_: object) -> None:
         self.withdraw()
 
+    @property
+    def is_here(self) -> bool:
+        """Whether the current thread has the time of the run."""
+        return here.reading is self._reading
+
     def enter_thread(self) -> None:
         """From now on the current thread has the time of the run."""
         here.reading = self._reading
