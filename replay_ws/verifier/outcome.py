@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from replay_ws.session import Session
+
 _DEPTH_MAX = 20
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 
@@ -49,14 +51,11 @@ def value_text(value: Any, depth: int = 0) -> str:
 
 
 def error_text(error: BaseException) -> str:
-    """``ValueError: its message``; of a group, its members too."""
-    try:
-        text = f"{type(error).__qualname__}: {without_addresses(str(error))}"
-    except Exception:  # as above
-        text = type(error).__qualname__
-    if isinstance(error, BaseExceptionGroup):
-        text += f" [{'; '.join(map(error_text, error.exceptions))}]"
-    return text
+    """``ValueError: its message``, as the session tells it: without addresses and folders."""
+    session = getattr(error, "session", None)
+    if not isinstance(session, Session):  # a frozen exception, or one from before the run
+        return type(error).__qualname__
+    return f"{session.end['error']}: {session.end['message']}"
 
 
 def without_addresses(text: str) -> str:

@@ -68,7 +68,7 @@ def question(program: Program[Any], conditions: Conditions, expected: Story) -> 
     by_reference = _pickled(program, "the program has no name in another process")
     _pickled(conditions, "the conditions of the run cannot be sent to another process")
     module = _module_of(program)
-    file = str(Path(getattr(sys.modules.get(module), "__file__", None) or "").resolve())
+    file = getattr(sys.modules.get(module), "__file__", None) or ""
     imported_as = _real_name_of_main(file) if module == "__main__" else module
     return Question(
         module,
@@ -185,12 +185,12 @@ def _answer(asked: Question) -> Parting | NotAskable | None:
 
 
 def _loaded(name: str, file: str) -> ModuleType:
-    """The module ``name``, which is the one in ``file``."""
+    """The module ``name`` from ``file``, whose name shows in tracebacks as it is spelt."""
     try:
         spec = find_spec(name)
     except ImportError:
         spec = None
-    if spec is not None and (spec.origin is None or Path(spec.origin).resolve() == Path(file)):
+    if spec is not None and spec.origin == file:
         return import_module(name)
     spec = spec_from_file_location(name, file)
     if spec is None or spec.loader is None:

@@ -33,6 +33,9 @@ async def by_address():
     things = {Thing(number) for number in range(12)}
     await tell([thing.number for thing in things])
 
+async def waits_for_ever():
+    await asyncio.Event().wait()
+
 async def fails():
     await tell(range(2))
     raise ValueError("no colour")
@@ -77,6 +80,14 @@ def test_a_golden_is_left_alone_by_a_program_that_differs(place: Path) -> None:
     assert told["verified"] is False
     assert [run["event"].startswith("records OBJECT") for run in told["runs"]] == [True, True]
     assert told["mend"]
+
+
+def test_a_deadlock_is_the_same_deadlock_in_another_process(place: Path) -> None:
+    words = ("record", "stories.py:waits_for_ever", "-o", "x.rws", "--verify")
+    done = replay_ws(*words, cwd=place)
+    assert done.returncode == 2
+    assert "waits for asyncio.Event.wait" in done.stderr
+    assert "verified: " in done.stdout
 
 
 def test_a_program_that_always_fails_is_trouble_and_is_kept(place: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from replay_ws.api import run
 from replay_ws.verifier.outcome import error_text, value_text
 
 
@@ -48,9 +49,17 @@ def test_a_list_within_itself_is_told() -> None:
     assert value_text(circle).count("[") > 1
 
 
-def test_an_error_is_told_with_its_type_and_the_members_of_a_group() -> None:
-    group = ExceptionGroup("two", [ValueError(f"of {Plain()}"), KeyError("k")])
-    told = error_text(group)
+def test_an_error_is_told_as_its_session_tells_it() -> None:
+    async def program() -> None:
+        raise ExceptionGroup("two", [ValueError(f"of {Plain()}"), KeyError("k")])
+
+    with pytest.raises(ExceptionGroup) as caught:
+        run(program)
+    told = error_text(caught.value)
     assert told.startswith("ExceptionGroup: two")
     assert "Plain object at 0x…" in told
     assert "KeyError: 'k'" in told
+
+
+def test_an_error_without_a_session_is_told_by_its_type() -> None:
+    assert error_text(ValueError(f"of {Plain()}")) == "ValueError"
