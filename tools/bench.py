@@ -1,5 +1,8 @@
 """What things cost, as ratios paired in one run: ``python tools/bench.py [NAME ...] [--quick]``.
 
+``python tools/bench.py --peers`` installs the tools that ``races`` is compared with, in a folder of
+their own; those that are not there are skipped.
+
 Every row times our work and its reference in turn, in CPU time of this process (of the child where
 a command is started), and shows the median of the ratios with their range. Absolute figures stand
 beside budgets that are absolute; on a shared machine only the ratios are to be trusted.
@@ -12,26 +15,28 @@ import asyncio
 import io
 import json
 import os
-import resource
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgpack
 
+# The suite of races belongs to the tests.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 import replay_ws as rws
 from replay_ws.cassette.format import SpanPacker
 from replay_ws.cassette.reader import read
 from replay_ws.sim.loop import VirtualLoop
 from replay_ws.sim.runner import run_program
+from tools.bench_peers import install_peers, races
+from tools.bench_runs import schedule, threads, websockets
+from tools.figures import Figure, child_cpu_s, cpu_s, paired
 
 AGENT_EVENTS = (
     "agent_started",
@@ -40,59 +45,6 @@ AGENT_EVENTS = (
     "tool_completed",
     "agent_completed",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured value and the bound that it should keep."""
-
-    what: str
-    values: tuple[float, ...]
-    unit: str
-    bound: float
-    at_least: bool = False
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.values)
-
-    @property
-    def met(self) -> bool:
-        return self.median >= self.bound if self.at_least else self.median <= self.bound
-
-    def line(self) -> str:
-        """One row of the table."""
-        low, high = min(self.values), max(self.values)
-        sign = ">=" if self.at_least else "<="
-        shown = f"{_short(self.median)} {self.unit}".ljust(20)
-        spread = f"{_short(low)} .. {_short(high)}".ljust(22)
-        verdict = "met" if self.met else "MISSED"
-        return f"{self.what:<46} {shown} {spread} {sign} {_short(self.bound):<10} {verdict}"
-
-
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1_000 else f"{value:.3g}"
-
-
-def cpu_s(work: Callable[[], Any]) -> float:
-    """CPU seconds that ``work`` takes."""
-    before = time.process_time()
-    work()
-    return time.process_time() - before
-
-
-def child_cpu_s(*arguments: str) -> float:
-    """CPU seconds of a fresh Python with these arguments."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
-
-
-def paired(ours: Callable[[], Any], other: Callable[[], Any], rounds: int) -> tuple[float, ...]:
-    """Ratios ours / other, measured in turn after a warm-up of both."""
-    ours(), other()
-    return tuple(cpu_s(ours) / cpu_s(other) for _ in range(rounds))
 
 
 # --- material ------------------------------------------------------------------------------
@@ -318,7 +270,22 @@ def start(quick: bool) -> Iterator[Figure]:
             yield Figure(what, cost, "ms", 150)
 
 
-BENCHES = {bench.__name__: bench for bench in (cassette, vcr, sending, mock, replay, loop, start)}
+BENCHES = {
+    bench.__name__: bench
+    for bench in (
+        cassette,
+        vcr,
+        sending,
+        mock,
+        replay,
+        loop,
+        schedule,
+        races,
+        threads,
+        websockets,
+        start,
+    )
+}
 
 
 def main() -> int:
@@ -327,7 +294,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(BENCHES)}")
     parser.add_argument("--quick", action="store_true", help="smaller sizes, fewer rounds")
+    parser.add_argument("--peers", action="store_true", help="install what races compares with")
     options = parser.parse_args()
+    if options.peers:
+        return install_peers()
     unknown = sorted(set(options.names) - set(BENCHES))
     if unknown:
         parser.error(f"unknown bench {unknown[0]!r}; one of: {', '.join(BENCHES)}")
