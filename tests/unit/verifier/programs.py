@@ -8,11 +8,15 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import random
+import secrets
 import sys
 import threading
 import time
+import uuid
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -119,6 +123,12 @@ async def fails_after_a_second() -> None:
     await breaks(10)
 
 
+async def asks_for_chance_and_time() -> list[Any]:
+    await asyncio.sleep(random.random())
+    chance = [uuid.uuid4(), uuid.uuid1(), secrets.token_hex(4), os.urandom(3), random.choice("abc")]
+    return [*chance, datetime.now(), time.time(), time.monotonic()]
+
+
 class Filling:
     """A cache: the first run does more than the others."""
 
@@ -145,6 +155,7 @@ STEADY: tuple[Program, ...] = (
     works_in_threads,
     runs_out_of_time,
     returns_a_set,
+    asks_for_chance_and_time,
     fills_a_cache,
     partial(tell, (1, 2)),
 )
