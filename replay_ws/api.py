@@ -80,6 +80,10 @@ def run(
     from replay_ws.running import Conditions, execute
     from replay_ws.sim.schedule import Schedule
 
+    if not isinstance(record, (str, os.PathLike, type(None))):
+        raise ConfigError(f"record is {record!r:.60}", mend="pass the path of a cassette")
+    if not isinstance(verify, bool):
+        raise ConfigError(f"verify is {verify!r:.60}", mend="pass True or False")
     base = DEFAULT if config is None else config
     require_configuration(base)
     conditions = Conditions(
@@ -90,7 +94,7 @@ def run(
         profile=profile,
         redactor=redactor_of(redactor),
         threads=threads,
-        preempt=tuple(preempt),
+        preempt=preempt,
         escapes=escapes,
         turns_per_instant_max=turns_per_instant_max,
     )

@@ -12,11 +12,11 @@ import contextlib
 import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 from weakref import WeakKeyDictionary
 
 from replay_ws.clock import EPOCH_UNIX_NS
-from replay_ws.errors import ConfigError, ProgramError
+from replay_ws.errors import ConfigError, ProgramError, unknown
 from replay_ws.events.log import Header, Op
 from replay_ws.events.model import Plan
 from replay_ws.faults.configuration import DEFAULT, MockConfiguration
@@ -52,7 +52,7 @@ _PROFILE_TURNS_MAX = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Everything beside the program that decides how a run goes."""
+    """Everything beside the program that decides how a run goes; ConfigError if it cannot."""
 
     seed: int = 0
     schedule: Schedule = FIFO
@@ -61,9 +61,46 @@ class Conditions:
     profile: str = "agent5"
     redactor: Redactor | None = None
     threads: Threads = "refuse"
-    preempt: tuple[str, ...] = ()
+    preempt: Sequence[str] = ()
     escapes: Escapes = "error"
     turns_per_instant_max: int | None = _TURNS_PER_INSTANT_MAX
+
+    def __post_init__(self) -> None:
+        for name, choices in (("threads", Threads), ("escapes", Escapes)):
+            if getattr(self, name) not in get_args(choices):
+                raise unknown(f"choice of {name}", getattr(self, name), get_args(choices))
+        for name, is_right, mend in _RULES:
+            value = getattr(self, name)
+            if not is_right(value):
+                raise ConfigError(f"{name} is {value!r:.60}", mend=mend)
+        if self.preempt and self.threads != "managed":
+            raise ConfigError("preempt is for managed threads", mend='add threads="managed"')
+
+
+def _are_paths(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(each, _PATH) for each in value)
+
+
+def _is_bound(value: object) -> bool:
+    return value is None or (type(value) is int and value > 0)
+
+
+_PATH = (str, os.PathLike)
+_RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+    ("schedule", lambda value: isinstance(value, Schedule), "pass a Schedule"),
+    (
+        "plan",
+        lambda value: value is None or isinstance(value, Plan),
+        "pass the plan of a session, as in plan=session.plan",
+    ),
+    (
+        "profile",
+        lambda value: isinstance(value, str),
+        "pass the name of a protocol's profile, or an empty one for none",
+    ),
+    ("preempt", _are_paths, "pass a list of paths, as in preempt=['app.py']"),
+    ("turns_per_instant_max", _is_bound, "pass a whole number from 1, or None for no bound"),
+)
 
 
 def execute(
@@ -138,8 +175,6 @@ def _edges(
 
         yield shared_with_threads([entropy, clock])
         yield managed_threads(loop, preempt=conditions.preempt, carried=(CURRENT,))
-    elif conditions.preempt:
-        raise ConfigError("preempt is for managed threads", mend='add threads="managed"')
     yield watcher
 
 
@@ -189,8 +224,12 @@ def _profile(program: Program[Any], conditions: Conditions) -> Profile:
         from replay_ws.sim.scheduling import StepCounts
 
         counts = StepCounts()
-        with contextlib.suppress(Exception):
+        try:
             execute(program, plain, observers=[counts])
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            pass
         known[conditions.config] = counts.profile()
     return known[conditions.config]
 
@@ -236,10 +275,11 @@ def _end_failed(writer: StreamingWriter, session: Session, error: BaseException)
     place = writer.close(failed=True)
     _attach(error, recorded=place)
     if place is not None and place != writer.path:
-        error.add_note(f"recorded in {place}; {writer.path} stays as it was")
+        with contextlib.suppress(Exception):
+            error.add_note(f"recorded in {place}; {writer.path} stays as it was")
 
 
 def _attach(error: BaseException, **facts: object) -> None:
-    with contextlib.suppress(AttributeError):  # a frozen exception
+    with contextlib.suppress(Exception):  # one that takes none, and says so in its own way
         for name, fact in facts.items():
             setattr(error, name, fact)

@@ -91,7 +91,8 @@ def _shut_down_after(error: BaseException, loop: VirtualLoop) -> None:
     try:
         _shut_down(loop)
     except ReplayWsError as second:
-        error.add_note(f"and while the run was shut down: {second}")
+        with contextlib.suppress(Exception):  # one that is frozen
+            error.add_note(f"and while the run was shut down: {second}")
 
 
 def _shut_down(loop: VirtualLoop) -> None:
