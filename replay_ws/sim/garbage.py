@@ -5,14 +5,15 @@ story; left to itself that depends on everything the process ever allocated. Wha
 run is set aside for its time, which also makes a collection cost what the run itself allocated.
 
 What is set aside and taken back is the oldest generation, and Python's own rule for looking through
-that one never hears of it. So we count what outlives its run (an exception that is being raised
-holds the whole run) and look through everything when that has become much.
+that one never hears of it. Its rule is ours, then: when what is allocated has grown by a quarter.
+An exception that is being raised holds its whole run, so that failing runs leave much behind.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import sys
 from collections.abc import Iterator
 
 from replay_ws.sim.loop import VirtualLoop
@@ -20,10 +21,11 @@ from replay_ws.sim.loop import VirtualLoop
 # Python 3.12 freezes some hundred objects when it starts; who freezes, freezes whole programs.
 _FROZEN_BY_PYTHON_MAX = 2_000
 
-# Some hundred failed runs; to look through everything then costs each of them little.
-_SURVIVORS_MAX = 20_000
+_RUNS_PER_LOOK = 64
 
-_survivors = 0
+_runs = 0
+_blocks_kept = 0
+"""How many blocks of memory were in use after everything was last looked through."""
 
 
 @contextlib.contextmanager
@@ -47,10 +49,10 @@ def steady_collection(loop: VirtualLoop) -> Iterator[None]:
 
 
 def _collect_after_run() -> None:
-    global _survivors
+    global _runs, _blocks_kept
     gc.collect()  # while there is little to look at
-    _survivors += len(gc.get_objects())
     gc.unfreeze()
-    if _survivors > _SURVIVORS_MAX:
+    _runs += 1
+    if _runs % _RUNS_PER_LOOK == 0 and sys.getallocatedblocks() > _blocks_kept * 5 // 4:
         gc.collect()
-        _survivors = 0
+        _blocks_kept = sys.getallocatedblocks()
