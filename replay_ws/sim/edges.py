@@ -55,6 +55,18 @@ def before(owner: type, name: str, tell: Tell) -> Patch:
     return Patch(owner, name, method)
 
 
+def after(owner: type, name: str, tell: Tell) -> Patch:
+    """For a method: ``tell`` hears when it returned."""
+    original = getattr(owner, name)
+
+    def method(self: Any, *args: Any, **options: Any) -> Any:
+        result = original(self, *args, **options)
+        tell(self)
+        return result
+
+    return Patch(owner, name, method)
+
+
 def around(owner: type, name: str, *, first: Tell = _nothing, after: Tell) -> Patch:
     """For a coroutine method: ``after`` hears when it returned."""
     original = getattr(owner, name)

@@ -18,6 +18,7 @@ from types import MemberDescriptorType
 from typing import Any, Protocol
 
 from replay_ws.errors import ConfigError, known
+from replay_ws.sim.anyio_edges import anyio_edges
 from replay_ws.sim.causality import Causality, followed
 from replay_ws.sim.containers import CONTAINERS, TOLD, Cells, told, untold
 from replay_ws.sim.edges import asyncio_edges
@@ -86,7 +87,7 @@ class Objects:
     ) -> None:
         self._changes = ExitStack()
         causality = self._changes.enter_context(followed(loop))
-        for patches in (asyncio_edges, thread_edges, *edges):
+        for patches in (asyncio_edges, anyio_edges, thread_edges, *edges):
             self._changes.enter_context(patched(patches(causality)))
         self.races = Races(causality, loop)
         self._watched: dict[int, Watched] = {}

@@ -339,6 +339,7 @@ _LIBRARIES = (
     "<",
 )
 """How the names of files begin whose code no report should blame."""
+_INSTALLED = f"{os.sep}site-packages{os.sep}"
 
 
 def _stack() -> _RawStack:
@@ -353,10 +354,11 @@ def _stack() -> _RawStack:
     return stack
 
 
-def _users(stack: _RawStack) -> Iterator[tuple[CodeType, int]]:
-    for code, position in stack:
-        if not code.co_filename.startswith(_LIBRARIES):
-            yield code, position
+def _users(stack: _RawStack) -> list[tuple[CodeType, int]]:
+    """The frames of the user's code; those of installed packages only if there are no others."""
+    all_of_them = [entry for entry in stack if not entry[0].co_filename.startswith(_LIBRARIES)]
+    own = [entry for entry in all_of_them if _INSTALLED not in entry[0].co_filename]
+    return own or all_of_them
 
 
 def _access(touch: Touch) -> Access:

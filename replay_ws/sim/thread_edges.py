@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from replay_ws.sim.causality import Causality
-from replay_ws.sim.edges import Flag, before
+from replay_ws.sim.edges import Flag, after, before
 from replay_ws.sim.patches import Patch
 
 
@@ -29,7 +29,7 @@ def thread_edges(causality: Causality) -> Iterator[Patch]:
     yield Patch(threading.Event, "_flag", seen_set)
     yield before(threading.Thread, "start", release)
     for name in ("join", "is_alive"):
-        yield _after(threading.Thread, name, causality.join)
+        yield after(threading.Thread, name, causality.join)
 
 
 def _taking(owner: type, name: str, causality: Causality) -> Patch:
@@ -43,14 +43,3 @@ def _taking(owner: type, name: str, causality: Causality) -> Patch:
         return has_it
 
     return Patch(owner, name, take)
-
-
-def _after(owner: type, name: str, tell: Callable[[Any], None]) -> Patch:
-    original = getattr(owner, name)
-
-    def method(self: Any, *args: Any, **options: Any) -> Any:
-        result = original(self, *args, **options)
-        tell(self)
-        return result
-
-    return Patch(owner, name, method)

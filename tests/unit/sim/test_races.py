@@ -746,7 +746,43 @@ async def a_flag_that_is_looked_at_again_before_the_write() -> None:
     await asyncio.gather(own(), close())
 
 
+async def anyios_lock_and_stream() -> None:
+    anyio = pytest.importorskip("anyio")
+    account, lock = watch(Account()), anyio.Lock()
+    send, receive = anyio.create_memory_object_stream(5)
+
+    async def deposit(delay: float) -> None:
+        await anyio.sleep(delay)
+        async with lock:
+            balance = account.balance
+            await anyio.sleep(1)
+            account.balance = balance + 1
+
+    async def give() -> None:
+        await deposit(0)
+        await send.send(None)
+
+    async def take() -> None:
+        await anyio.sleep(10)
+        await receive.receive()  # it is there already
+        balance = account.balance
+        await anyio.sleep(1)
+        account.balance = balance + 1
+
+    async with send, receive:
+        async with anyio.create_task_group() as group:
+            group.start_soon(deposit, 0)
+            group.start_soon(deposit, 5)
+        async with anyio.create_task_group() as group:
+            group.start_soon(give)
+            group.start_soon(take)
+        balance = account.balance
+        await anyio.sleep(1)
+        account.balance = balance + 1
+
+
 CORRECT: list[Program] = [
+    anyios_lock_and_stream,
     a_version_that_is_compared_before_the_write,
     a_flag_that_is_looked_at_again_before_the_write,
     counter_in_one_step,
