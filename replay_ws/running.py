@@ -134,6 +134,7 @@ def execute(
         except BaseException as error:
             session = _finish(loop, recording, error)
             _attach(error, session=session)
+            watcher.note_races(error)
             if writer is not None:
                 _end_failed(writer, session, error)
             raise

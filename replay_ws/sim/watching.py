@@ -6,6 +6,7 @@ This much is loaded for every run; the detector itself only when a program watch
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
@@ -50,6 +51,13 @@ class Watcher:
         refused = self._objects.races.refused if self._objects is not None else ()
         if refused:
             raise RaceError(refused)
+
+    def note_races(self, error: BaseException) -> None:
+        """Say on a program's own exception which races there were: they may be its reason."""
+        if self.races and not isinstance(error, RaceError):
+            lines = "\n  ".join(str(race) for race in self.races)
+            with contextlib.suppress(Exception):  # one that takes no notes
+                error.add_note(f"and in what is watched:\n  {lines}")
 
     def watch(self, target: Any, name: str, *, is_strict: bool, report: Report) -> Any:
         """``target``, or what to use in its place."""

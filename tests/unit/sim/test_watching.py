@@ -255,13 +255,14 @@ def test_a_race_ends_the_run_with_an_error_that_has_it() -> None:
     assert caught.value.session.digest  # type: ignore[attr-defined]
 
 
-def test_a_failure_of_the_program_comes_first() -> None:
+def test_a_failure_of_the_program_comes_first_and_says_what_raced() -> None:
     async def program() -> None:
         await racing()
         raise ValueError("mine")
 
-    with pytest.raises(ValueError, match="mine"):
+    with pytest.raises(ValueError, match="mine") as caught:
         rws.run(program)
+    assert any("stale write of Plain.hits" in note for note in caught.value.__notes__)
 
 
 def test_collected_races_are_in_the_result() -> None:
