@@ -22,6 +22,7 @@ from replay_ws.events.model import Plan
 from replay_ws.faults.configuration import DEFAULT, MockConfiguration
 from replay_ws.recording import CURRENT, LoopClock, Recording
 from replay_ws.session import RunResult, Session
+from replay_ws.sim.boundary import guarded
 from replay_ws.sim.entropy import keyed_entropy
 from replay_ws.sim.garbage import steady_collection
 from replay_ws.sim.imports import imports_outside
@@ -32,6 +33,7 @@ from replay_ws.sim.patches import patched
 from replay_ws.sim.runner import refuse_to_nest, run_program
 from replay_ws.sim.schedule import FIFO, Profile, Schedule
 from replay_ws.sim.wallclock import virtual_clock
+from replay_ws.sim.watchdog import watched
 from replay_ws.sim.watching import Watcher
 
 if TYPE_CHECKING:
@@ -164,6 +166,10 @@ def _edges(
     program: Program[Any], loop: VirtualLoop, conditions: Conditions, watcher: Watcher
 ) -> Iterator[contextlib.AbstractContextManager[object]]:
     """What of the world is another during a run. The last one entered is the first one left."""
+    if conditions.threads == "managed":
+        # Before anything else, for it takes note of what the real functions are.
+        from replay_ws.sim.threads.managed import managed_threads
+    yield _bounded(loop, conditions)
     yield steady_collection(loop)
     yield patched(ordered_sets())
     entropy = keyed_entropy(conditions.seed, program)
@@ -172,11 +178,24 @@ def _edges(
     yield clock
     yield imports_outside([entropy, clock])
     if conditions.threads == "managed":
-        from replay_ws.sim.threads.managed import managed_threads
-
         yield shared_with_threads([entropy, clock])
         yield managed_threads(loop, preempt=conditions.preempt, carried=(CURRENT,))
     yield watcher
+
+
+@contextlib.contextmanager
+def _bounded(loop: VirtualLoop, conditions: Conditions) -> Iterator[None]:
+    """Guard the edge of the run; what crossed it is remarked in the recording."""
+    with (
+        guarded(
+            loop, escapes=conditions.escapes, threads=conditions.threads, carried=(CURRENT,)
+        ) as boundary,
+        watched(loop, threads=boundary.free_threads.lines),
+    ):
+        yield
+    if (recording := CURRENT.get()) is not None:
+        for crossing in boundary.crossings():
+            recording.mark(f"not replayable: {crossing}")
 
 
 def _recording(loop: VirtualLoop, conditions: Conditions) -> Recording:

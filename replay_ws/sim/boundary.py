@@ -14,6 +14,7 @@ from __future__ import annotations
 import _thread
 import contextlib
 import functools
+import re
 import sys
 import threading
 import warnings
@@ -31,6 +32,7 @@ from replay_ws.sim.patches import Patch, patched
 from replay_ws.sim.places import is_library, place_among, place_of_caller
 
 THREAD_WAIT_S = 10.0
+_FOLDERS = re.compile(r"(?<= at ).*[/\\]")
 
 _turn = _thread.RLock()
 _JOB = Job.run.__code__
@@ -57,6 +59,7 @@ class Boundary:
         thread_wait_s: float,
     ) -> None:
         self.threads = threads
+        self._loop = loop
         self.is_open = True
         self.home = _thread.get_ident()
         self.free_threads = FreeThreads(
@@ -70,9 +73,25 @@ class Boundary:
         """What left the run, each call and line once: ``os.system() at app.py:12``."""
         return list(self._escaped)
 
+    def crossings(self) -> list[str]:
+        """Why the run may have no second one like it; without folders, which differ by machine."""
+        calls = (_FOLDERS.sub("", escape) for escape in self._escaped)
+        threads = ["real threads"] if self.free_threads.started else []
+        foreign = ["calls from outside of the run"] if self._loop.foreign_calls else []
+        return [*calls, *(threads or foreign)]
+
     def enter_thread(self) -> None:
         """From now on the current thread is one of the run."""
         _here.boundary = self
+
+    def entered(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function``, for a thread of the run to begin with."""
+
+        def run(*args: Any, **options: Any) -> None:
+            self.enter_thread()
+            function(*args, **options)
+
+        return run
 
     def meet(self, call: str, escape: Escape) -> None:
         """``call`` is about to leave the run: an EscapeError, or a warning and a note of it."""
@@ -178,15 +197,15 @@ def _blocking_guard(real: Any, shown: str, calls: Calls) -> Callable[..., Any]:
 
 
 def _thread_guard(real: Any, shown: str, calls: Calls) -> Callable[..., Any]:
-    is_managed = shown.startswith("threading")  # a thread of _thread knows no manager
+    may_be_managed = shown.startswith("threading")  # a thread of _thread knows no manager
 
     @functools.wraps(real)
     def start(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
         boundary = _here.boundary
         if boundary is None or not boundary.is_open:
             return real(function, *args, **options)
-        if boundary.threads == "managed" and is_managed:
-            return real(function, *args, **options)
+        if boundary.threads == "managed" and may_be_managed:
+            return real(boundary.entered(function), *args, **options)
         if boundary.threads != "free":
             boundary.meet(shown, calls.escape)
         return boundary.free_threads.start(functools.partial(real, **options), function, *args)

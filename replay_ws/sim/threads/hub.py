@@ -97,8 +97,8 @@ class Hub(Baton):
                     thread.is_lost = True
                     raise
                 interrupt = error
-            if not thread.has_baton:  # it came just after the wait
-                self.gate.acquire()
+            if not thread.has_baton:  # it came just after the wait, or with the interrupt
+                self.gate.acquire(True, PATIENCE_S)
                 break
             now = _progress(thread)
             if now == seen:
