@@ -76,16 +76,16 @@ class DeterminismError(ReplayWsError):
         self,
         what: str,
         *,
-        where: str,
-        mend: str,
-        varied: str,
-        step: int,
-        time_ns: int,
-        lane: str,
-        events: tuple[str, str],
-        stacks: tuple[tuple[str, ...], tuple[str, ...]],
-        likely: str,
-        lines: tuple[str, ...],
+        where: str = "",
+        mend: str = "",
+        varied: str = "",
+        step: int = 0,
+        time_ns: int = 0,
+        lane: str = "",
+        events: tuple[str, str] = ("", ""),
+        stacks: tuple[tuple[str, ...], tuple[str, ...]] = ((), ()),
+        likely: str = "",
+        lines: tuple[str, ...] = (),
     ) -> None:
         super().__init__(what, where=where, mend=mend)
         self.varied = varied
@@ -99,9 +99,10 @@ class DeterminismError(ReplayWsError):
         """The report, for a reader."""
 
     def __str__(self) -> str:
-        head = f"{self.where}: {self.what}"
-        report = (f"  {line}" for line in (*self.lines, f"likely: {self.likely}"))
-        return "\n".join((head, *report, f"  mend: {self.mend}"))
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        closing = (("likely", self.likely), ("mend", self.mend))
+        told = (f"{word}: {text}" for word, text in closing if text)
+        return "\n  ".join((head, *self.lines, *told))
 
 
 class EscapeError(ReplayWsError):

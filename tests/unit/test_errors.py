@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from replay_ws import errors
-from replay_ws.errors import ConfigError, DeadlockError, GoldenMismatch, ReplayWsError, known
+from replay_ws.errors import (
+    ConfigError,
+    DeadlockError,
+    DeterminismError,
+    GoldenMismatch,
+    ReplayWsError,
+    known,
+)
 
 KINDS = [
     kind
@@ -32,6 +41,15 @@ def test_a_deadlock_names_everybody_who_waits() -> None:
     error = DeadlockError("nothing can happen any more", waiting=("Task-1 at a.py:3",))
     assert str(error).splitlines()[:2] == ["nothing can happen any more", "  Task-1 at a.py:3"]
     assert "mend: " in str(error).splitlines()[-1]
+
+
+def test_a_difference_is_told_before_its_likely_source_and_the_mend() -> None:
+    error = DeterminismError(
+        "runs differ", where="app:main", likely="a set", mend="sort it", lines=("first run: a",)
+    )
+    lines = ["app:main: runs differ", "  first run: a", "  likely: a set", "  mend: sort it"]
+    assert str(error).splitlines() == lines
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
 @pytest.mark.parametrize("kind", KINDS)
