@@ -43,7 +43,7 @@ from replay_ws.sim.handles import Ready, Timer
 from replay_ws.sim.lanes import Lane
 from replay_ws.sim.loop import VirtualLoop
 from replay_ws.sim.places import name_of
-from replay_ws.sim.threads.actors import Actor, ThreadActor
+from replay_ws.sim.threads.actors import Actor, ThreadActor, current_actor
 
 Clock = Mapping[int, int]
 """Strand number -> its last step before; with a minus, its last step before in every order."""
@@ -136,17 +136,31 @@ class Causality:
         self._numbers = 1
         self._poster: Strand | None = None
         self._patron: object = None
-        task = asyncio.current_task(loop)
-        strand = Strand(self.lanes.current.path or "main", {}, task)
-        strand.number = 1
-        self._base: Clock = {1: 1, -1: 1}
-        self._strands[getattr(task, "lane", None) or task] = strand
-        self.step: Step | None = Step(strand, 1, {})
-        self.ident = self._home_ident = get_ident()
-        """The thread of the operating system that ``step`` runs on."""
-        self._home = strand.last = self.step
-        """The step that the loop's own thread is in, while it lets other threads run."""
         self._threads: WeakKeyDictionary[Any, tuple[ThreadActor, Strand]] = WeakKeyDictionary()
+        self._base: Clock = {1: 1, -1: 1}
+        self._home_ident = loop._thread_id or get_ident()
+        self.ident = get_ident()
+        """The thread of the operating system that ``step`` runs on."""
+        first = self._first_strand(loop)
+        first.number = 1
+        self.step: Step | None = Step(first, 1, {})
+        self._home = first.last = self.step
+        """The step that the loop's own thread is in, while it lets other threads run."""
+        if first.thread is not None:
+            self._home = Step(Strand("the loop", self._base), 1, self._base)
+
+    def _first_strand(self, loop: VirtualLoop) -> Strand:
+        """The one that runs, whose step is the base."""
+        actor = current_actor()
+        name = self.lanes.current.path or "main"
+        if isinstance(actor, ThreadActor):
+            strand = Strand(name, {}, thread=actor.thread)
+            self._threads[actor.thread] = actor, strand
+        else:
+            task = asyncio.current_task(loop)
+            strand = Strand(name, {}, task)
+            self._strands[getattr(task, "lane", None) or task] = strand
+        return strand
 
     # --- what the queue tells ---------------------------------------------------------------
 

@@ -110,7 +110,23 @@ async def a_dict_that_grows_while_it_is_read() -> None:
     run_threads(fill, lambda: list(cache.items()))
 
 
+async def watched_from_a_thread() -> None:
+    watched: list[Counter] = []
+
+    def add() -> None:
+        watched.append(watch(Counter()))
+        time.sleep(1)
+        watched[0].add()
+
+    thread = threading.Thread(target=add)
+    thread.start()
+    await asyncio.sleep(5)
+    watched[0].add()
+    await asyncio.to_thread(thread.join)
+
+
 RACY = [
+    watched_from_a_thread,
     two_threads,
     write_after_the_event_is_set,
     a_job_and_the_loop,
@@ -285,7 +301,21 @@ async def a_thread_that_a_step_waits_for() -> None:
     other.add()
 
 
+async def watched_from_a_thread_that_a_step_waits_for() -> None:
+    watched: list[Counter] = []
+
+    def make() -> None:
+        watched.append(watch(Counter()))
+        watched[0].add()
+
+    run_threads(make)
+    watched[0].add()
+    run_threads(watched[0].add)
+    watched[0].add()
+
+
 CORRECT = [
+    watched_from_a_thread_that_a_step_waits_for,
     lock,
     lock_that_is_taken_twice,
     queue_hand_over,
