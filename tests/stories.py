@@ -1,4 +1,4 @@
-"""Programs whose outcome asyncio leaves to addresses, to the collector or to the system's threads.
+"""Programs whose outcome asyncio leaves to addresses, to the collector, to entropy or to the host.
 
 Each gives a value in which the order shows. Told once more with the same seed and schedule, it must
 be the same, whatever happened before in the process; ``told`` says how it came out.
@@ -7,10 +7,19 @@ be the same, whatever happened before in the process; ``told`` says how it came 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
+import secrets
 import threading
 import time
+import uuid
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC
+from datetime import datetime as calendar
+from importlib.util import find_spec
+from time import monotonic as now_of_the_clock
+from time import time as now_on_the_wall
 from typing import Any, NamedTuple
 
 import replay_ws as rws
@@ -278,3 +287,44 @@ async def garbage() -> list[Any]:
             log.append(turn)
         await asyncio.sleep(0)
     return [*log, len(references)]
+
+
+# --- entropy and clocks ------------------------------------------------------------------------
+
+
+@story()
+async def entropy() -> list[Any]:
+    """Also generators that were made in the run, and from several tasks."""
+
+    async def draw(number: int) -> list[Any]:
+        await asyncio.sleep(0)
+        return [
+            random.random(),
+            random.Random().random(),
+            random.SystemRandom().randrange(1_000),
+            uuid.uuid4(),
+            uuid.uuid1(),
+            secrets.token_hex(4),
+            secrets.choice(range(1_000)),
+            number,
+        ]
+
+    return [await asyncio.gather(*map(draw, range(5))), random.sample(range(100), 5)]
+
+
+if find_spec("numpy"):
+
+    @story()
+    async def numpys_entropy() -> list[Any]:
+        import numpy
+
+        return [numpy.random.default_rng().integers(1_000, size=5).tolist(), numpy.random.rand()]
+
+
+@story()
+async def clocks() -> list[Any]:
+    """Under the names that a module gave them."""
+    start = [calendar.now(), now_on_the_wall(), now_of_the_clock(), time.perf_counter()]
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.Event().wait(), 0.25)
+    return [*start, calendar.now(UTC), now_on_the_wall(), now_of_the_clock(), time.time_ns()]
