@@ -185,7 +185,7 @@ def _edges(
 
 @contextlib.contextmanager
 def _bounded(loop: VirtualLoop, conditions: Conditions) -> Iterator[None]:
-    """Guard the edge of the run; what crossed it is remarked in the recording."""
+    """Guard the edge of the run; the recording is told what crossed it."""
     with (
         guarded(
             loop, escapes=conditions.escapes, threads=conditions.threads, carried=(CURRENT,)
@@ -194,8 +194,7 @@ def _bounded(loop: VirtualLoop, conditions: Conditions) -> Iterator[None]:
     ):
         yield
     if (recording := CURRENT.get()) is not None:
-        for crossing in boundary.crossings():
-            recording.mark(f"not replayable: {crossing}")
+        recording.escapes += boundary.crossings()
 
 
 def _recording(loop: VirtualLoop, conditions: Conditions) -> Recording:

@@ -59,7 +59,6 @@ class Boundary:
         thread_wait_s: float,
     ) -> None:
         self.threads = threads
-        self._loop = loop
         self.is_open = True
         self.home = _thread.get_ident()
         self.free_threads = FreeThreads(
@@ -75,10 +74,8 @@ class Boundary:
 
     def crossings(self) -> list[str]:
         """Why the run may have no second one like it; without folders, which differ by machine."""
-        calls = (_FOLDERS.sub("", escape) for escape in self._escaped)
-        threads = ["real threads"] if self.free_threads.started else []
-        foreign = ["calls from outside of the run"] if self._loop.foreign_calls else []
-        return [*calls, *(threads or foreign)]
+        threads = ["real threads ran"] if self.free_threads.started else []
+        return [*(_FOLDERS.sub("", escape) for escape in self._escaped), *threads]
 
     def enter_thread(self) -> None:
         """From now on the current thread is one of the run."""
@@ -137,17 +134,14 @@ def guarded(
             "a run cannot start in a thread of another run",
             mend="start it in the thread that the other one was started in, or after it",
         )
-    with _turn:
-        boundary = Boundary(loop, escapes, threads, carried, thread_wait_s)
-        shut_down = Patch(loop, "shutdown_default_executor", boundary.free_threads.shut_down)
-        with patched((*_GUARDS, shut_down)):
-            _here.boundary = boundary
-            try:
-                yield boundary
-            finally:
-                boundary.is_open = False
-                boundary.free_threads.forsake()
-                _here.boundary = outer
+    with _turn, patched(_GUARDS):
+        boundary = _here.boundary = Boundary(loop, escapes, threads, carried, thread_wait_s)
+        try:
+            yield boundary
+        finally:
+            boundary.is_open = False
+            boundary.free_threads.forsake()
+            _here.boundary = outer
 
 
 def _place_of_call() -> str:

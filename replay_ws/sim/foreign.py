@@ -83,6 +83,7 @@ class FreeThreads:
             self.started += 1
             self._alive += 1
         self._loop.outsiders_wait = self._all_wait
+        self._loop.finish_threads = self._loop.finish_threads or self.gone
         self._loop.add_external(1)
         try:
             return start(run, *args)
@@ -116,12 +117,7 @@ class FreeThreads:
 
     # End
 
-    async def shut_down(self, timeout: float | None = None) -> None:
-        """A loop's ``shutdown_default_executor``: the place where it waits for its threads."""
-        await VirtualLoop.shutdown_default_executor(self._loop, timeout)
-        await self._gone()
-
-    async def _gone(self) -> None:
+    async def gone(self) -> None:
         """Return when all have ended; ProgramError names those that do not in time."""
         with self._lock:
             if not self._alive:
