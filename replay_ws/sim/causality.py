@@ -174,7 +174,7 @@ class Causality:
     def armed(self, timer: Timer) -> None:
         """Whoever runs set ``timer``."""
         if self.step is not None:
-            self._posted[id(timer)] = self.step, True
+            self._posted[id(timer)] = self._up_to_now(self.step), True
 
     def begins(self, handle: Ready | Timer, lane: Lane) -> None:
         """The next step, after the ones that it follows."""
@@ -184,8 +184,8 @@ class Causality:
         if isinstance(owner, Actor):
             self._begin_actor(owner)
             return
+        self.step, self.ident = self._home, self._home_ident  # threads may have had their turn
         self._end()
-        self.ident = self._home_ident
         if lane is not self.lanes.callbacks:
             strand = self._strands.get(lane) or self._strand(lane, lane.path, owner)
         elif isinstance(owner, asyncio.Task):  # of a foreign task factory
