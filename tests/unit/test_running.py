@@ -24,9 +24,6 @@ from replay_ws import ConfigError, DeadlockError, ProgramError
 from tests.helpers import TOKEN
 from tests.process_state import state
 
-ALIASES = (datetime, chance, now, sleep, uuid4)
-"""A run that patched these names here puts them back as well."""
-
 
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
@@ -79,6 +76,7 @@ class Slotted(Exception):
 def ends_with(error: BaseException) -> Callable[[], Awaitable[Any]]:
     async def program() -> None:
         tasks = [asyncio.create_task(forever()) for _ in range(3)]
+        assert [chance(), uuid4(), datetime.now(), now()]  # names that a run patches here as well
         await rws.MockWebSocketManager().send_to_thread("t", TOKEN)
         assert not any(task.done() for task in tasks)
         raise error
