@@ -41,7 +41,7 @@ POLICIES = ("fifo", "legal", "pos", "urw", "pct", "random")
 SCHEDULES = (*POLICIES, "portfolio")
 
 # Seed 0 runs in fifo order, as a smoke test; the others take turns in this round.
-_PORTFOLIO = ("pos", "urw", "pos", "random", "pos", "urw", "pos", "pct", "urw", "pos")
+_PORTFOLIO = ("pos", "urw", "pos", "random", "urw", "pos", "urw", "pct", "pos", "urw")
 
 _PCT_DEPTHS = (2, 3)
 _PCT_STREAK_MAX = 500
