@@ -79,3 +79,10 @@ def test_a_correct_program_never_fails_in_any_order(program: Program) -> None:
 def test_a_real_program_never_fails_in_any_order(program: Program) -> None:
     for seed in range(100):
         rws.run(program, seed=seed, schedule="portfolio")
+
+
+@real_world
+def test_a_real_program_is_verified_and_has_no_data_race(program: Program) -> None:
+    result = rws.run(program, seed=1, schedule="portfolio", verify=True)
+    assert result.verified
+    assert not result.races
