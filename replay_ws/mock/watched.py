@@ -20,7 +20,6 @@ from replay_ws.events.model import Fate
 from replay_ws.sim.patches import Patch
 
 if TYPE_CHECKING:
-    from replay_ws.mock.manager import MockWebSocketManager
     from replay_ws.mock.threads import Thread
     from replay_ws.sim.causality import Causality, Step, Strand
     from replay_ws.sim.objects import Watched
@@ -29,20 +28,18 @@ if TYPE_CHECKING:
 # --- accesses ------------------------------------------------------------------------------
 
 
-def accesses(
-    kind: type[MockWebSocketManager], watched: Callable[[object], Watched | None]
-) -> Iterator[Patch]:
+def accesses(kind: type[Any], watched: Callable[[object], Watched | None]) -> Iterator[Patch]:
     """What to patch so that the mocks which are watched tell their accesses."""
     from replay_ws.sim.races import READ, USE, WRITE
 
     submit, connect, close = kind._submit, kind.connect_user, kind._close
     state, events, messages = kind.get_connection_state, kind.get_events_for_thread, kind.messages
 
-    def tell_state(mock: MockWebSocketManager, thread: str, access: str) -> None:
+    def tell_state(mock: Any, thread: str, access: str) -> None:
         if (told := watched(mock)) is not None:
             told.note(("state", thread), access, f" connection {thread!r}", " connection")
 
-    def tell_messages(mock: MockWebSocketManager, thread: str, *kinds: str) -> None:
+    def tell_messages(mock: Any, thread: str, *kinds: str) -> None:
         if (told := watched(mock)) is not None:
             for access in kinds:
                 told.note(thread, access, f" messages of {thread!r}", " messages")
@@ -83,8 +80,9 @@ def accesses(
     yield Patch(kind, "messages", property(reading_all))
 
 
-def _name_of(mock: MockWebSocketManager, thread: Thread) -> str:
-    return next(name for name, known in mock._threads.items() if known is thread)
+def _name_of(mock: Any, thread: Thread) -> str:
+    names: dict[str, Thread] = mock._threads
+    return next(name for name, known in names.items() if known is thread)
 
 
 # --- order ---------------------------------------------------------------------------------
@@ -113,7 +111,7 @@ class _Sent:
         return list(self._arrived.values())
 
 
-def edges(kind: type[MockWebSocketManager], causality: Causality) -> Iterator[Patch]:
+def edges(kind: type[Any], causality: Causality) -> Iterator[Patch]:
     """What to patch so that ``causality`` hears of messages."""
     mocks: WeakKeyDictionary[Any, dict[tuple[str, int], _Sent]] = WeakKeyDictionary()
     submit, events, messages = kind._submit, kind.get_events_for_thread, kind.messages
