@@ -51,7 +51,7 @@ def accesses(kind: type[Any], watched: Callable[[object], Watched | None]) -> It
 
     async def connecting(
         self: Any, user_id: str, websocket: object = None, thread_id: str | None = None
-    ) -> bool:
+    ) -> Any:
         tell_state(self, thread_id or user_id, USE)
         return await connect(self, user_id, websocket, thread_id)
 
