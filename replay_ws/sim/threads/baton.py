@@ -63,10 +63,9 @@ class Baton(ABC):
     def pass_time(self, is_any_ready: Callable[[], bool]) -> None:
         """Reach the next timer of the loop, whoever set it; those of tasks are left to wait."""
         loop = self.loop
-        loop._release_due_timers()  # and drop those that were cancelled
-        if loop._timers and not is_any_ready():
-            loop._pass_to(loop._timers[0][0])
-            loop._release_due_timers()
+        loop.release_due_timers()  # and drop those that were cancelled
+        if loop.has_timers and not is_any_ready():
+            loop.jump()
 
     @abstractmethod
     def deadlock(self) -> DeadlockError:

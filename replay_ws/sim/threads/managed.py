@@ -26,21 +26,14 @@ def managed_threads(
     *,
     preempt: Sequence[str | os.PathLike[str]] = (),
     carried: Sequence[ContextVar[Any]] = (),
-    enter_thread: Callable[[], object] = lambda: None,
 ) -> Iterator[None]:
     """While open, threads that this one starts are lanes of ``loop``, which has lanes.
 
     ``preempt`` names files whose every line is a sync point: paths, whole or from the right, with
-    ``*`` where they vary. ``carried`` are context variables whose values a new thread takes over,
-    and ``enter_thread`` is called in it, before its own program.
+    ``*`` where they vary. ``carried`` are context variables whose values a new thread takes over.
     """
     lines = Lines(preempt)
-
-    def enter() -> None:
-        enter_thread()
-        lines.enter_thread()
-
-    hub = Hub(loop, carried=carried, enter=enter)
+    hub = Hub(loop, carried=carried, enter=lines.enter_thread)
     names = [*managed_names(hub), *_loop_methods(hub, lines)]
     with patched(names), hub.open(), lines.watched():
         yield
