@@ -35,6 +35,7 @@ from replay_ws.sim.schedule import FIFO, Profile, Schedule
 from replay_ws.sim.wallclock import virtual_clock
 from replay_ws.sim.watchdog import watched
 from replay_ws.sim.watching import Watcher
+from replay_ws.sim.workers import InlineWorkers
 
 if TYPE_CHECKING:
     from replay_ws.cassette.redaction import Redactor
@@ -176,7 +177,12 @@ def _edges(
     clock = virtual_clock(loop.time_ns, EPOCH_UNIX_NS, program)
     yield entropy
     yield clock
-    yield imports_outside([entropy, clock])
+    if conditions.threads == "managed":
+        yield imports_outside([entropy, clock])
+    else:
+        workers = InlineWorkers()
+        yield workers
+        yield imports_outside([entropy, clock, workers])
     if conditions.threads == "managed":
         yield shared_with_threads([entropy, clock])
         yield managed_threads(loop, preempt=conditions.preempt, carried=(CURRENT,))
