@@ -7,6 +7,7 @@ import pytest
 import replay_ws as rws
 from tests.races.correct import CORRECT
 from tests.races.real_world import REAL_WORLD
+from tests.races.stalls import run_on_a_stalling_loop
 from tests.races.suite import RACES, Program, Race
 
 REPEATS = 5
@@ -51,6 +52,17 @@ def test_the_portfolio_finds_all_races_but_one_soon_and_all_in_the_end(repeat: i
 def test_late_timers_alone_show_the_time_races_and_no_others(race: Race) -> None:
     found = any(fails(race.program, seed, "legal") for seed in range(SEEDS))
     assert found == (race.kind == "time")
+
+
+@racy
+def test_a_stock_loop_that_stalls_shows_the_time_races_and_no_others(race: Race) -> None:
+    found = 0
+    for seed in range(50):
+        try:
+            run_on_a_stalling_loop(race.program, seed)
+        except AssertionError:
+            found += 1
+    assert (found > 0) == (race.kind == "time")
 
 
 @racy
