@@ -15,8 +15,12 @@ import pytest
 
 from replay_ws.api import run
 from replay_ws.errors import ProgramError
+from replay_ws.sim.lanes import LaneQueue
+from replay_ws.sim.loop import VirtualLoop
+from replay_ws.sim.schedule import Fifo
 from replay_ws.sim.threads import hub
 from replay_ws.sim.threads.actors import ThreadEnd
+from replay_ws.sim.threads.managed import managed_threads
 
 
 def managed(program: Callable[[], Awaitable[Any]], **options: Any) -> Any:
@@ -200,22 +204,13 @@ def test_what_was_made_in_a_run_is_plain_after_it() -> None:
         assert condition.wait(0.001) is False
 
 
-def test_what_threads_left_locked_does_not_hang_the_end() -> None:
-    async def program() -> None:
-        pool_like = threading.Lock()
-
-        def holder() -> None:
-            pool_like.acquire()
-            time.sleep(1000)
-
-        threading.Thread(target=holder, daemon=True).start()
-        await asyncio.sleep(1)
-
-        class Late:
-            def __del__(self) -> None:
-                with pool_like:
-                    pass
-
-        asyncio.get_running_loop().late = Late()  # type: ignore[attr-defined]
-
-    managed(program)
+def test_who_waits_for_a_thread_while_no_loop_runs_ends_it() -> None:
+    loop = VirtualLoop(LaneQueue(Fifo()))
+    began: list[bool] = []
+    with managed_threads(loop):
+        thread = threading.Thread(target=lambda: began.append(True))
+        thread.start()
+        thread.join()
+        assert not thread.is_alive()
+    loop.close()
+    assert began == []
