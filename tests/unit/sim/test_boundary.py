@@ -23,10 +23,11 @@ import time
 import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+from replay_ws.api import run
 from replay_ws.errors import ConfigError, EscapeError, EscapeWarning
 from replay_ws.sim.boundary import guarded
 from replay_ws.sim.escapes import BLOCKING_CALLS, CALLS, THREAD_STARTS
@@ -361,6 +362,27 @@ def test_everything_is_as_before_also_after_an_exception(error: type[BaseExcepti
     before = snapshot()
     with pytest.raises(error):
         run_inside(fail)
+    assert snapshot() == before
+
+
+@pytest.mark.parametrize("threads", ["refuse", "managed", "free"])
+@pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt, EscapeError])
+def test_a_whole_run_leaves_everything_as_it_was(
+    threads: Literal["refuse", "managed", "free"], error: type[BaseException] | None
+) -> None:
+    async def program() -> None:
+        with pytest.raises(EscapeError, match=r"test_boundary\.py:.* os\.system\(\)"):
+            os.system("true")
+        if threads != "refuse":
+            thread = threading.Thread(target=int)
+            thread.start()
+            thread.join()
+        if error is not None:
+            raise error("on purpose")
+
+    before = snapshot()
+    with contextlib.nullcontext() if error is None else pytest.raises(error):
+        run(program, threads=threads)
     assert snapshot() == before
 
 
