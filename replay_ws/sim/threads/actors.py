@@ -111,7 +111,9 @@ class Actor(ABC):
         """When ``delay`` seconds will have passed; None if that never comes."""
         if delay is None or delay == math.inf:
             return None
-        return self.baton.loop.time_ns() + clock.seconds(delay)
+        # Who waits again for what is left of a timeout may be left a rounding error of a float.
+        delay_ns = max(clock.seconds(delay), 1) if delay > 0 else 0
+        return self.baton.loop.time_ns() + delay_ns
 
     def wake(self) -> None:
         """Make it ready, if it is not."""

@@ -177,6 +177,18 @@ def test_waits_with_a_timeout_take_virtual_time() -> None:
     ]
 
 
+def test_a_wait_for_what_rounding_left_of_a_timeout_ends() -> None:
+    async def program() -> list[bool]:
+        condition, results = threading.Condition(), []
+        for delay in (0.1, 0.3, 0.7, 1.1):
+            time.sleep(delay)
+            with condition:
+                results.append(condition.wait_for(lambda: False, timeout=delay))
+        return results
+
+    assert managed(program) == [False] * 4
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_semaphore_lets_no_more_in_than_it_has(seed: int) -> None:
     async def program() -> int:
