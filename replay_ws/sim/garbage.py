@@ -44,8 +44,7 @@ def steady_collection(loop: VirtualLoop) -> Iterator[None]:
         loop.collects_garbage = False
         if sets_aside:
             _collect_after_run()
-        if was_enabled:
-            gc.enable()
+        (gc.enable if was_enabled else gc.disable)()  # the program may have said otherwise
 
 
 def _collect_after_run() -> None:

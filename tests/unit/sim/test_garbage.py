@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -79,6 +79,23 @@ def test_the_collector_is_left_as_it_was_found(enabled: bool) -> None:
         assert gc.isenabled() is enabled
         assert gc.get_freeze_count() <= before
         loop.close()
+    finally:
+        (gc.enable if was_enabled else gc.disable)()
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("change", [gc.enable, gc.disable])
+def test_what_a_program_says_to_the_collector_ends_with_its_run(
+    enabled: bool, change: Callable[[], None]
+) -> None:
+    async def program() -> None:
+        change()
+
+    was_enabled = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        rws.run(program)
+        assert gc.isenabled() is enabled
     finally:
         (gc.enable if was_enabled else gc.disable)()
 
