@@ -27,7 +27,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextvars import Context
-from heapq import heapify, heappop, heappush
 from itertools import count, repeat
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
@@ -41,6 +40,7 @@ from replay_ws.sim.jobs import Job
 from replay_ws.sim.network import InMemoryNetwork
 from replay_ws.sim.places import name_of
 from replay_ws.sim.tasks import VirtualFuture, VirtualTask, in_creation_order, lane_name
+from replay_ws.sim.timers import Timers
 
 if TYPE_CHECKING:
     from replay_ws.sim.interruptions import Interruptions
@@ -48,9 +48,6 @@ if TYPE_CHECKING:
 
 Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
-
-# Cancelled timers stay in the heap until they surface, or until they are the greater part.
-_HEAP_SIZE_WORTH_COMPACTING = 64
 
 # Cyclic garbage is looked for at the end of these turns only, where the run's author asks for it.
 _TURNS_PER_COLLECTION = 4096
@@ -101,9 +98,7 @@ class VirtualLoop(InMemoryNetwork):
         self._queue: deque[Ready | Timer] | LaneQueue = deque() if lanes is None else lanes
         self._ends_turn = False
         self._incoming: deque[Ready] = deque()  # from foreign threads
-        self._timers: list[tuple[int, int, Timer]] = []
-        self._timers_cancelled = 0
-        self._timer_numbers = count()
+        self._timers = Timers()
         self._task_numbers = count()
         self._task_names = count(1)
         self.future_numbers = count()
@@ -205,22 +200,11 @@ class VirtualLoop(InMemoryNetwork):
         if when_ns is not None:
             if self.lanes is not None:
                 when_ns = self.lanes.arm(timer, when_ns, self._now_ns)
-            timer._scheduled = True
-            heappush(self._timers, (when_ns, next(self._timer_numbers), timer))
+            self._timers.set(when_ns, timer)
         return timer
 
     def _timer_handle_cancelled(self, handle: Timer) -> None:
-        """Called by a timer that is being cancelled; it still counts as uncancelled."""
-        if not handle._scheduled:
-            return
-        self._timers_cancelled += 1
-        if self._timers_cancelled * 2 > len(self._timers) > _HEAP_SIZE_WORTH_COMPACTING:
-            # In place, because the running loop holds this list.
-            self._timers[:] = [
-                entry for entry in self._timers if not (entry[2]._cancelled or entry[2] is handle)
-            ]
-            heapify(self._timers)
-            self._timers_cancelled = 0
+        self._timers.is_being_cancelled(handle)
 
     # Running
 
@@ -242,7 +226,7 @@ class VirtualLoop(InMemoryNetwork):
 
     def _run(self) -> None:
         """Take turns until asked to stop. Every step of every program passes here."""
-        timers = self._timers
+        timers = self._timers.heap
         while True:
             self._reach_next_instant()
             for _turn in _up_to(self.turns_per_instant_max):
@@ -269,7 +253,7 @@ class VirtualLoop(InMemoryNetwork):
                 if not self.turns % _TURNS_PER_COLLECTION and self.collects_garbage:
                     gc.collect()
                 if timers and timers[0][0] <= self._now_ns:
-                    self._release_due_timers()
+                    self.release_due_timers()
                 if not self._queue:
                     break
             else:
@@ -310,36 +294,37 @@ class VirtualLoop(InMemoryNetwork):
 
     def _reach_next_instant(self) -> None:
         """Return when something is ready, or when the loop was asked to stop."""
-        self._release_due_timers()
+        self.release_due_timers()
         while not self._queue and not self._stopping:
             if self._incoming:
                 self._admit()
-            elif self.external_count and not (self._timers and self.outsiders_wait()):
+            elif self.external_count and not (self._timers.heap and self.outsiders_wait()):
                 self._wait_for_threads()
-            elif self._timers:
-                self._pass_to(self._timers[0][0])
-                self._release_due_timers()
+            elif self._timers.heap:
+                self.jump()
             else:
                 self._report_deadlock()
 
-    def _pass_to(self, time_ns: int) -> None:
+    @property
+    def has_timers(self) -> bool:
+        """Whether anything is set to happen later."""
+        return bool(self._timers.heap)
+
+    def jump(self) -> None:
+        """Reach the next timer, and make ready what is due then."""
+        time_ns = self._timers.heap[0][0]
         if time_ns > clock.TIME_NS_MAX:  # not when it is set: a timeout may be as good as none
             raise ProgramError(
                 f"virtual time ends at {clock.time_text(clock.TIME_NS_MAX)}, some 146 years",
                 mend="wait for less, or for ever (float('inf'))",
             )
         self._now_ns = time_ns
+        self.release_due_timers()
 
-    def _release_due_timers(self) -> None:
-        """Move timers that are due to the queue, and drop cancelled ones off the heap's top."""
-        timers = self._timers
-        while timers and (timers[0][0] <= self._now_ns or timers[0][2]._cancelled):
-            timer = heappop(timers)[2]
-            timer._scheduled = False
-            if timer._cancelled:
-                self._timers_cancelled -= 1
-            else:
-                self._queue.append(timer)
+    def release_due_timers(self) -> None:
+        """Make ready the timers that are due."""
+        for timer in self._timers.due(self._now_ns):
+            self._queue.append(timer)
 
     def _report_deadlock(self) -> None:
         raise deadlock_at(self._now_ns, self.pending_tasks())
@@ -393,7 +378,7 @@ class VirtualLoop(InMemoryNetwork):
         with self._external_changed:
             if self.external_count and not self._incoming:
                 self._external_changed.wait(
-                    _GLANCE_AT_THREADS_S if self._timers else _WAIT_FOR_THREADS_S
+                    _GLANCE_AT_THREADS_S if self._timers.heap else _WAIT_FOR_THREADS_S
                 )
 
     def run_in_executor(  # type: ignore[override]  # typeshed has it as a coroutine
@@ -465,7 +450,7 @@ class VirtualLoop(InMemoryNetwork):
         super().close()
         self._queue.clear()
         self._incoming.clear()
-        self._timers.clear()
+        self._timers.heap.clear()
 
 
 def _never() -> bool:
