@@ -264,7 +264,7 @@ def _finish(loop: VirtualLoop, recording: Recording, error: BaseException | None
     if loop.lanes is not None:
         for (kind, path), pairs in loop.lanes.departures.items():
             recording.note(Op.SCHEDULE, [kind, path, pairs.tolist()])
-    if loop.foreign_calls:
+    if loop.outsiders.calls:
         recording.escapes.append("threads outside of the schedule called in")
     return recording.finish(error)
 

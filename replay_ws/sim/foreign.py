@@ -82,9 +82,9 @@ class FreeThreads:
         with self._lock:
             self.started += 1
             self._alive += 1
-        self._loop.outsiders_wait = self._all_wait
+        self._loop.outsiders.all_wait = self._all_wait
         self._loop.finish_threads = self._loop.finish_threads or self.gone
-        self._loop.add_external(1)
+        self._loop.outsiders.add(1)
         try:
             return start(run, *args)
         except BaseException:
@@ -108,11 +108,11 @@ class FreeThreads:
                 return
             if not self._alive and self._all_gone is not None:
                 self._loop.call_soon_threadsafe(_complete, self._all_gone)
-            self._loop.add_external(-1)
+            self._loop.outsiders.add(-1)
 
     def _all_wait(self) -> bool:
         with self._lock:
-            everybody_counts = self._loop.external_count == self._alive == len(self._idents)
+            everybody_counts = self._loop.outsiders.count == self._alive == len(self._idents)
         return everybody_counts and all(map(waits_for_others, self._idents))
 
     # End
@@ -147,7 +147,7 @@ class FreeThreads:
         with self._lock:
             if not self._forsaken:
                 self._forsaken = True
-                self._loop.add_external(-self._alive)
+                self._loop.outsiders.add(-self._alive)
 
     def _endless(self) -> ProgramError:
         lines = "".join(f"\n  {line}" for line in self.lines())
@@ -183,8 +183,8 @@ class PortalLoop(VirtualLoop):
     def __init__(self) -> None:
         super().__init__()
         self._callers: set[int] = set()
-        self.add_external(1)
-        self.outsiders_wait = self._callers_wait
+        self.outsiders.add(1)
+        self.outsiders.all_wait = self._callers_wait
 
     def call_soon_threadsafe(
         self, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None

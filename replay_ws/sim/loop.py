@@ -11,7 +11,7 @@ the heap, so that a program asleep for ever is reported and not woken at the end
 
 The one exception to "time jumps" are real threads. While somebody holds ``external()``, a
 thread may still call in, so an empty queue waits in host time instead. Such a run has no
-second run like it: ``foreign_calls`` counts what came in, and who records a session asks.
+second run like it: ``outsiders.calls`` counts what came in, and who records a session asks.
 
 From asyncio.BaseEventLoop come the parts without effects (futures, ``run_until_complete``,
 exception handlers, debug flag); its queue, its timers and its selector are never used.
@@ -38,6 +38,7 @@ from replay_ws.sim.generators import OpenGenerators
 from replay_ws.sim.handles import Ready, Timer
 from replay_ws.sim.jobs import Job
 from replay_ws.sim.network import InMemoryNetwork
+from replay_ws.sim.outsiders import Outsiders
 from replay_ws.sim.places import name_of
 from replay_ws.sim.tasks import VirtualFuture, VirtualTask, in_creation_order, lane_name
 from replay_ws.sim.timers import Timers
@@ -51,12 +52,6 @@ Result = TypeVar("Result")
 
 # Cyclic garbage is looked for at the end of these turns only, where the run's author asks for it.
 _TURNS_PER_COLLECTION = 4096
-
-# A signal handler can call in between a look at the queue and the wait; the wait ends by itself.
-_WAIT_FOR_THREADS_S = 0.05
-
-# Where a timer is next: threads that called in may be about to wait for it, and then say nothing.
-_GLANCE_AT_THREADS_S = 0.001
 
 # Python 3.11 has no eager tasks.
 _EAGER_TASK_FACTORY = getattr(asyncio, "eager_task_factory", None)
@@ -88,7 +83,6 @@ class VirtualLoop(InMemoryNetwork):
         self.lanes = lanes
         self._interruptions: Interruptions | None = None
         self.turns = 0
-        self.foreign_calls = 0
         self.finish_threads: Callable[[], Coroutine[Any, Any, None]] | None = None
         self.collects_garbage = False
         self.turns_per_instant_max: int | None = None
@@ -97,16 +91,12 @@ class VirtualLoop(InMemoryNetwork):
         self._now_ns = 0
         self._queue: deque[Ready | Timer] | LaneQueue = deque() if lanes is None else lanes
         self._ends_turn = False
-        self._incoming: deque[Ready] = deque()  # from foreign threads
         self._timers = Timers()
         self._task_numbers = count()
         self._task_names = count(1)
         self.future_numbers = count()
         self._home_thread = threading.get_ident()
-        self.external_count = 0
-        self._external_changed = threading.Condition()
-        self.outsiders_wait: Callable[[], bool] = _never
-        """Whether all real threads wait for what this loop does next, so that time may pass."""
+        self.outsiders = Outsiders()
         self._generators = OpenGenerators(self)
         self._accepts_default_jobs = True
 
@@ -153,10 +143,7 @@ class VirtualLoop(InMemoryNetwork):
             return self.call_soon(callback, *args, context=context)
         self._check_closed()
         handle = Ready(callback, args, self, context)
-        with self._external_changed:
-            self._incoming.append(handle)
-            self.foreign_calls += 1
-            self._external_changed.notify_all()
+        self.outsiders.call(handle)
         return handle
 
     def call_later(
@@ -226,7 +213,7 @@ class VirtualLoop(InMemoryNetwork):
 
     def _run(self) -> None:
         """Take turns until asked to stop. Every step of every program passes here."""
-        timers = self._timers.heap
+        timers, incoming = self._timers.heap, self.outsiders.incoming
         while True:
             self._reach_next_instant()
             for _turn in _up_to(self.turns_per_instant_max):
@@ -247,7 +234,7 @@ class VirtualLoop(InMemoryNetwork):
                         break
                 if self._stopping:
                     return
-                if self._incoming:
+                if incoming:
                     self._admit()
                 self.turns += 1
                 if not self.turns % _TURNS_PER_COLLECTION and self.collects_garbage:
@@ -296,10 +283,10 @@ class VirtualLoop(InMemoryNetwork):
         """Return when something is ready, or when the loop was asked to stop."""
         self.release_due_timers()
         while not self._queue and not self._stopping:
-            if self._incoming:
+            if self.outsiders.incoming:
                 self._admit()
-            elif self.external_count and not (self._timers.heap and self.outsiders_wait()):
-                self._wait_for_threads()
+            elif self.outsiders.hold(has_timers=self.has_timers):
+                self.outsiders.wait(has_timers=self.has_timers)
             elif self._timers.heap:
                 self.jump()
             else:
@@ -331,8 +318,9 @@ class VirtualLoop(InMemoryNetwork):
 
     def _admit(self) -> None:
         """Take in what foreign threads called for."""
-        while self._incoming:
-            self._queue.append(self._incoming.popleft())
+        incoming = self.outsiders.incoming
+        while incoming:
+            self._queue.append(incoming.popleft())
 
     def _refuse_to_stay(self) -> None:
         """Raises ProgramError, unless there was progress since the last time."""
@@ -362,24 +350,11 @@ class VirtualLoop(InMemoryNetwork):
 
         Any thread may open it, several at once.
         """
-        self.add_external(1)
+        self.outsiders.add(1)
         try:
             yield
         finally:
-            self.add_external(-1)
-
-    def add_external(self, difference: int) -> None:
-        """Change the number of those for whom the loop waits."""
-        with self._external_changed:
-            self.external_count += difference
-            self._external_changed.notify_all()
-
-    def _wait_for_threads(self) -> None:
-        with self._external_changed:
-            if self.external_count and not self._incoming:
-                self._external_changed.wait(
-                    _GLANCE_AT_THREADS_S if self._timers.heap else _WAIT_FOR_THREADS_S
-                )
+            self.outsiders.add(-1)
 
     def run_in_executor(  # type: ignore[override]  # typeshed has it as a coroutine
         self, executor: Any, func: Callable[..., Any], *args: Any
@@ -449,12 +424,8 @@ class VirtualLoop(InMemoryNetwork):
         """Forget what is still queued. The clock can still be read."""
         super().close()
         self._queue.clear()
-        self._incoming.clear()
+        self.outsiders.incoming.clear()
         self._timers.heap.clear()
-
-
-def _never() -> bool:
-    return False
 
 
 def _complete(future: asyncio.Future[None]) -> None:

@@ -79,9 +79,9 @@ class _Watch:
         loop = self._loop
         step = self._step.outlasts(self._bound_s, _progress(loop), since_s)
         instant = self._instant.outlasts(
-            self._bound_s, (loop.time_ns(), loop.external_count), since_s
+            self._bound_s, (loop.time_ns(), loop.outsiders.count), since_s
         )
-        if instant and loop.external_count:
+        if instant and loop.outsiders.count:
             self._report(self._standstill())
         elif step:
             frames = _frames_of_step(sys._current_frames().get(self._ident))

@@ -51,7 +51,7 @@ def test_the_clock_stands_still_while_a_thread_is_busy() -> None:
 
     (is_alive, called_at), loop = run_free(program)
     assert (is_alive, called_at) == (False, 0.0)
-    assert loop.foreign_calls == 1
+    assert loop.outsiders.calls == 1
 
 
 def test_time_passes_for_a_thread_that_waits_for_the_loop() -> None:

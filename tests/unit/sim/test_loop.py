@@ -416,7 +416,7 @@ def test_a_foreign_thread_that_calls_in_is_waited_for_and_counted(loop: VirtualL
         return value, loop.time_ns()
 
     assert loop.run_until_complete(program()) == ("from the thread", 0)
-    assert loop.foreign_calls == 1
+    assert loop.outsiders.calls == 1
 
 
 def test_a_coroutine_can_be_submitted_from_another_thread(loop: VirtualLoop) -> None:
@@ -442,7 +442,7 @@ def test_a_coroutine_can_be_submitted_from_another_thread(loop: VirtualLoop) -> 
         return results
 
     assert loop.run_until_complete(program()) == [2 * number for number in range(20)]
-    assert loop.foreign_calls == 21
+    assert loop.outsiders.calls == 21
 
 
 def test_ctrl_c_reaches_a_loop_that_waits_for_threads() -> None:
@@ -463,7 +463,7 @@ def test_calls_on_the_loops_own_thread_are_not_foreign(loop: VirtualLoop) -> Non
         await asyncio.to_thread(loop.call_soon_threadsafe, lambda: None)
 
     loop.run_until_complete(program())
-    assert loop.foreign_calls == 0
+    assert loop.outsiders.calls == 0
 
 
 def test_when_the_last_external_work_ends_time_goes_on(loop: VirtualLoop) -> None:
@@ -492,7 +492,7 @@ def test_a_loop_may_run_on_another_thread_than_it_was_made_on(loop: VirtualLoop)
     thread = threading.Thread(target=lambda: loop.run_until_complete(program()))
     thread.start()
     thread.join()
-    assert (loop.time(), loop.foreign_calls) == (1, 0)
+    assert (loop.time(), loop.outsiders.calls) == (1, 0)
 
 
 # Deadlock (its report is tested in test_deadlock.py)

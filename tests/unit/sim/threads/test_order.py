@@ -181,7 +181,7 @@ def test_threads_and_tasks_talk_through_the_loop() -> None:
         clients = (asyncio.to_thread(client, number) for number in (2, 3, 4))
         await asyncio.gather(*clients)
         task.cancel()
-        return answers, loop.foreign_calls  # type: ignore[attr-defined]
+        return answers, loop.outsiders.calls  # type: ignore[attr-defined]
 
     assert managed(program) == ([(4, 1.0), (9, 2.0), (16, 3.0)], 0)
 
