@@ -24,6 +24,8 @@ from typing import Any, NamedTuple
 
 import replay_ws as rws
 
+moment = calendar.now
+
 
 class Story(NamedTuple):
     """A program, and what else ``run`` has to know."""
@@ -324,7 +326,7 @@ if find_spec("numpy"):
 @story()
 async def clocks() -> list[Any]:
     """Under the names that a module gave them."""
-    start = [calendar.now(), now_on_the_wall(), now_of_the_clock(), time.perf_counter()]
+    start = [calendar.now(), moment(), now_on_the_wall(), now_of_the_clock(), time.perf_counter()]
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(asyncio.Event().wait(), 0.25)
     return [*start, calendar.now(UTC), now_on_the_wall(), now_of_the_clock(), time.time_ns()]

@@ -17,7 +17,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from types import ModuleType
+from types import BuiltinMethodType, ModuleType
 from typing import Any, NamedTuple
 
 _RUNNERS = (
@@ -57,18 +57,32 @@ class Aliases:
     def __init__(self, stand_ins: Iterable[StandIn], homes: Iterable[str] = ()) -> None:
         # A module that was loaded during a run may have taken the stand-in.
         self._left_alone = _LEFT_ALONE.difference(homes)
-        self._pairs = {id(thing): pair for pair in stand_ins for thing in pair}
+        self._pairs: dict[int, StandIn] = {}
+        self._methods: dict[Any, Any] = {}
+        for pair in stand_ins:
+            if isinstance(getattr(pair.real, "__self__", None), type):
+                self._methods[pair.real] = pair.stand_in
+            else:
+                self._pairs |= dict.fromkeys(map(id, pair), pair)
         self._modules: dict[str, tuple[ModuleType | None, list[Alias]]] = {}
         self._all: list[Alias] = []
         self._newest: tuple[int, str] | None = None
 
     def among(self, namespace: dict[str, Any]) -> list[Alias]:
         """Those of one module."""
-        pairs = self._pairs
-        if pairs.keys().isdisjoint(map(id, list(namespace.values()))):
+        values = list(namespace.values())
+        has_methods = self._methods and BuiltinMethodType in map(type, values)
+        if not has_methods and self._pairs.keys().isdisjoint(map(id, values)):
             return []
-        found = ((name, pairs.get(id(value))) for name, value in list(namespace.items()))
+        found = ((name, self._pair_of(value)) for name, value in list(namespace.items()))
         return [Alias(namespace, name, *pair) for name, pair in found if pair is not None]
+
+    def _pair_of(self, value: Any) -> StandIn | None:
+        pair = self._pairs.get(id(value))
+        if pair is None and type(value) is BuiltinMethodType and value in self._methods:
+            # ``datetime.now`` is another object each time, and they are all equal.
+            return StandIn(value, self._methods[value])
+        return pair
 
     def everywhere(self) -> list[Alias]:
         """Those of all modules that are loaded by now."""

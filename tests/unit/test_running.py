@@ -24,6 +24,8 @@ from replay_ws import ConfigError, DeadlockError, ProgramError
 from tests.helpers import TOKEN
 from tests.process_state import state
 
+moment = datetime.now
+
 
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
@@ -76,7 +78,13 @@ class Slotted(Exception):
 def ends_with(error: BaseException) -> Callable[[], Awaitable[Any]]:
     async def program() -> None:
         tasks = [asyncio.create_task(forever()) for _ in range(3)]
-        assert [chance(), uuid4(), datetime.now(), now()]  # names that a run patches here as well
+        assert [
+            chance(),
+            uuid4(),
+            datetime.now(),
+            moment(),
+            now(),
+        ]  # patched names
         await rws.MockWebSocketManager().send_to_thread("t", TOKEN)
         assert not any(task.done() for task in tasks)
         raise error

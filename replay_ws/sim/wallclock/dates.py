@@ -84,9 +84,17 @@ def _at(cls: type[_real_datetime], now_ns: int, tz: tzinfo | None) -> _real_date
     return cls.fromtimestamp(seconds, tz).replace(microsecond=rest_ns // 1_000)
 
 
-DATES = (StandIn(_real_date, _Date), StandIn(_real_datetime, _Datetime))
+_CLASSES = (StandIn(_real_date, _Date), StandIn(_real_datetime, _Datetime))
+_METHODS = [
+    StandIn(getattr(pair.real, name), getattr(pair.stand_in, name))
+    for pair in _CLASSES
+    for name in ("now", "today", "utcnow")
+    if hasattr(pair.real, name)
+]
+DATES = (*_CLASSES, *_METHODS)
+"""The classes, and their methods as others keep them."""
 
-for _pair in DATES:
+for _pair in _CLASSES:
     for _name in ("__module__", "__name__", "__qualname__", "__doc__"):
         setattr(_pair.stand_in, _name, getattr(_pair.real, _name))
 

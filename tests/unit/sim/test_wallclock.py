@@ -29,6 +29,8 @@ import pytest
 from replay_ws.sim.imports import imports_outside
 from replay_ws.sim.wallclock import virtual_clock
 
+moment, day = dt.now, date.today  # aliases of methods
+
 EPOCH_S = 1_600_000_000
 LATER_NS = 90_061_500_000_000
 """A day, an hour, a minute, a second and a half."""
@@ -67,6 +69,8 @@ TOLD: dict[str, tuple[Callable[[], Any], Any]] = {
     "datetime.today": (lambda: dt.today(), LOCAL),
     "date.today": (lambda: datetime.date.today(), LOCAL.date()),
     "date.today under an alias": (lambda: date.today(), LOCAL.date()),
+    "datetime.now as a function": (lambda: moment(datetime.UTC).timestamp(), WALL_S),
+    "date.today as a function": (lambda: day(), LOCAL.date()),
     "the time of a log record": (lambda: _log_record().created, WALL_S),
     "the time of a uuid1": (lambda: (uuid.uuid1(5).time - (0x01B21DD213814000)) / 1e7, WALL_S),
 }
