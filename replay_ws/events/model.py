@@ -97,9 +97,9 @@ class Event:
         return (self.connection, self.direction, self.type, self.index)
 
 
-SCHEDULING = ("hold", "late", "cancel", "fail")
-"""What a schedule decides: a step waits for so many arrivals; a timer is late, in nanoseconds; a
-task is cancelled, or fails, where its nth step goes on after an await."""
+SCHEDULING = ("hold", "late", "stall", "cancel", "fail")
+"""What a schedule decides: a step waits for so many arrivals; a timer is due later, or the loop
+reaches it later than it is due, by so many nanoseconds; a task is cancelled, or fails, where its nth step goes on after an await."""
 
 
 @dataclass(frozen=True, slots=True)

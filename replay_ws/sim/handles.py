@@ -9,7 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from replay_ws.sim.schedule import Lane
 
 
 class Ready(asyncio.Handle):
@@ -40,9 +43,14 @@ class Ready(asyncio.Handle):
 
 
 class Timer(asyncio.TimerHandle):
-    """A callback that runs at an instant; ``when()`` gives that in seconds."""
+    """A callback that runs at an instant; ``when()`` gives that in seconds.
 
-    __slots__ = ()
+    ``origin`` is who set it, where that matters: a lane, the ordinal among its timers, the delay.
+    """
+
+    __slots__ = ("origin",)
+
+    origin: tuple[Lane, int, int] | None
 
     _callback: Callable[..., object]
     _context: Context
@@ -69,3 +77,4 @@ class Timer(asyncio.TimerHandle):
         self._source_traceback = None
         self._when = when
         self._scheduled = False
+        self.origin = None

@@ -23,16 +23,16 @@ from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 from replay_ws.sim.handles import Ready, Timer
-from replay_ws.sim.schedule import Lane, Policy, lateness_ns
+from replay_ws.sim.schedule import Lane, Policy, lateness_ns, stall_ns
 
 __all__ = ["Departures", "Lane", "LaneQueue", "Observer"]
 
 Departures = dict[tuple[str, str], "array[int]"]
 """What departed from the order of arrival: (kind, lane's path) -> nth, amount, nth, amount, ...
 
-``hold``: the nth step waited for so many arrivals; ``late``: the nth timer fired so many
-nanoseconds after its time; ``cancel`` and ``fail``: the nth step met an injected cancellation or
-failure (amount 1).
+``hold``: the nth step waited for so many arrivals; ``late``: the nth timer was due so many
+nanoseconds later; ``stall``: the loop reached it so many nanoseconds after it was due; ``cancel``
+and ``fail``: the nth step met an injected cancellation or failure (amount 1).
 """
 
 
@@ -55,8 +55,8 @@ class Observer(Protocol):
 class LaneQueue:
     """Handles that are ready, in lanes; the policy says which lane goes next.
 
-    ``seed`` keys the draws of its lanes. ``jitter`` lets timers be late; ``late`` says by how
-    much instead, for (path, nth timer).
+    ``seed`` keys the draws of its lanes. ``jitter`` lets the loop be late for timers; where
+    ``planned`` is given its ``late`` and ``stall`` say by how much, for (path, nth timer).
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class LaneQueue:
         *,
         seed: int = 0,
         jitter: bool = False,
-        late: Mapping[tuple[str, int], int] | None = None,
+        planned: Mapping[str, Mapping[tuple[str, int], int]] | None = None,
     ) -> None:
         self.callbacks = Lane("", None, seed)
         self.current = self.callbacks
@@ -75,7 +75,7 @@ class LaneQueue:
         self._policy = policy
         self._seed = seed
         self._jitter = jitter
-        self._late = late
+        self._planned = planned
         self._unranked: list[Lane] = []
         self._ranked: list[tuple[int, int, Lane]] = []
         self._has_main = False
@@ -188,18 +188,33 @@ class LaneQueue:
 
     def arm(self, timer: Timer, when_ns: int, now_ns: int) -> int:
         """When ``timer`` fires that the current lane set for ``when_ns``."""
-        lane = self.current
+        lane, nth = self.current, self.current.timers
         late_ns = 0
-        if self._late is not None:
-            late_ns = self._late.get((lane.path, lane.timers), 0)
+        if self._planned is not None:
+            late_ns = self._planned["late"].get((lane.path, nth), 0)
         elif self._jitter and when_ns > now_ns:
-            late_ns = lateness_ns(lane, when_ns - now_ns)
+            late_ns = lateness_ns(lane)
         if late_ns:
-            self.depart("late", lane, lane.timers, late_ns)
-        lane.timers += 1
+            self.depart("late", lane, nth, late_ns)
+        timer.origin = lane, nth, when_ns - now_ns
+        lane.timers = nth + 1
         for observer in self.observers:
             observer.armed(timer)
         return when_ns + late_ns
+
+    def stall(self, timer: Timer) -> int:
+        """For how long the loop is kept from ``timer``, to which time passes next."""
+        if timer.origin is None:
+            return 0
+        lane, nth, delay_ns = timer.origin
+        ns = 0
+        if self._planned is not None:
+            ns = self._planned["stall"].get((lane.path, nth), 0)
+        elif self._jitter and delay_ns > 0:
+            ns = stall_ns(lane, nth, delay_ns)
+        if ns:
+            self.depart("stall", lane, nth, ns)
+        return ns
 
     def depart(self, kind: str, lane: Lane, nth: int, amount: int) -> None:
         """Write down one departure from the order of arrival."""

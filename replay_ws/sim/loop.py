@@ -299,7 +299,9 @@ class VirtualLoop(InMemoryNetwork):
 
     def jump(self) -> None:
         """Reach the next timer, and make ready what is due then."""
-        time_ns = self._timers.heap[0][0]
+        time_ns, _, timer = self._timers.heap[0]
+        if self.lanes is not None:
+            time_ns += self.lanes.stall(timer)
         if time_ns > clock.TIME_NS_MAX:  # not when it is set: a timeout may be as good as none
             raise ProgramError(
                 f"virtual time ends at {clock.time_text(clock.TIME_NS_MAX)}, some 146 years",

@@ -8,7 +8,7 @@ step), never for a global step number: an edit elsewhere in a program moves no d
 
 ======== ===============================================================================
 fifo     in order of arrival, what asyncio itself does
-legal    fifo, and timers may be late: only orders that a stock loop can show under load
+legal    fifo, and the loop may be late: only orders that a stock loop can show under load
 pos      each step draws its own rank: partial order sampling
 urw      a uniform random walk over interleavings: who has more left to do goes sooner
 pct      each lane has a rank, and some steps put theirs last: finds starvation
@@ -47,20 +47,22 @@ _PCT_DEPTHS = (2, 3)
 _PCT_STREAK_MAX = 500
 """Steps in a row after which a lane is put last, for a lane that spins would starve the rest."""
 
-_LATE_NS_MAX = NS_PER_S
-_LATE_SCALES = (0, 0, 1, 3, 6)
-"""A timer of ``d`` is late by less than ``d >> scale``, each as likely; scale 0 is on time."""
+_STALL_NS_MAX = NS_PER_S
+_STALL_SCALES = (0, 0, 1, 3, 6)
+"""A timer of ``d`` waits less than ``d >> scale`` for the loop, each as likely; scale 0: not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """Which ready task or thread runs next, and what else may go wrong between two steps.
 
-    ``policy`` is one of ``SCHEDULES``; ``portfolio`` derives one from the seed. ``jitter`` lets
-    timers be late, never early, by up to half of their delay and at most a second; without a word
-    about it every policy but fifo does so. ``cancel_rate`` is the chance that a task is cancelled
-    where it awaits; the main task never is. ``fail_first={"fetch": 2}`` raises a ConnectionError
-    the first two times that a task would go on inside a function named ``fetch``.
+    ``policy`` is one of ``SCHEDULES``; ``portfolio`` derives one from the seed. With ``jitter`` the
+    loop is late for some timers, as on a busy machine: by up to half of their delay and at most a
+    second, and what else became due meanwhile follows in its order. Timers that are due at one
+    instant change places. Without a word about it every policy but fifo does so. ``cancel_rate`` is
+    the chance that a task is cancelled where it awaits; the main task never is. ``fail_first={"fetch":
+    2}`` raises a ConnectionError the first two times that a task would go on inside a function named
+    ``fetch``.
     """
 
     policy: str = "fifo"
@@ -326,15 +328,17 @@ def policy_of(schedule: Schedule, seed: int, profile: Profile | None) -> Policy:
             return Fifo()
 
 
-def lateness_ns(lane: Lane, delay_ns: int) -> int:
-    """How late the next timer of ``lane`` is, which was set for ``delay_ns`` from now."""
-    draw = lane.draw("timer", lane.timers)
-    scale = _LATE_SCALES[below(draw, len(_LATE_SCALES))]
-    return (
-        below(lane.draw("lateness", lane.timers), min(delay_ns >> scale, _LATE_NS_MAX))
-        if scale
-        else 0
-    )
+def lateness_ns(lane: Lane) -> int:
+    """How much later the next timer of ``lane`` is due: enough to break a tie, or not at all."""
+    return lane.draw("timer", lane.timers) & 1
+
+
+def stall_ns(lane: Lane, nth: int, delay_ns: int) -> int:
+    """For how long the loop is kept from the nth timer of ``lane``, which was set for a delay."""
+    scale = _STALL_SCALES[below(lane.draw("stall", nth), len(_STALL_SCALES))]
+    if scale == 0:
+        return 0
+    return below(lane.draw("stall time", nth), min(delay_ns >> scale, _STALL_NS_MAX))
 
 
 @cache

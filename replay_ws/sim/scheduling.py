@@ -29,7 +29,7 @@ def loop_with_plan(decisions: Iterable[Decision]) -> VirtualLoop:
     for decision in decisions:
         if decision.toxic in amounts:
             amounts[decision.toxic][decision.connection, decision.index] = decision.amount
-    lanes = LaneQueue(Held(amounts["hold"]), late=amounts["late"])
+    lanes = LaneQueue(Held(amounts["hold"]), planned=amounts)
     loop = VirtualLoop(lanes)
     if amounts["cancel"] or amounts["fail"]:
         planned = {kind: frozenset(amounts[kind]) for kind in ("cancel", "fail")}

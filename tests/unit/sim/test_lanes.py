@@ -71,12 +71,11 @@ def test_a_policy_changes_the_order_and_holds_repeat_it() -> None:
     for seed in range(10):
         chosen = LaneQueue(PartialOrder(), seed=seed, jitter=True)
         order = ran(chosen)
-        holds: dict[tuple[str, int], int] = {}
-        late: dict[tuple[str, int], int] = {}
+        told: dict[str, dict[tuple[str, int], int]] = {"hold": {}, "late": {}, "stall": {}}
         for (kind, path), pairs in chosen.departures.items():
-            target = holds if kind == "hold" else late
-            target |= {(path, nth): n for nth, n in zip(pairs[::2], pairs[1::2], strict=True)}
-        repeated = LaneQueue(Held(holds), late=late)
+            amounts = zip(pairs[::2], pairs[1::2], strict=True)
+            told[kind] |= {(path, nth): amount for nth, amount in amounts}
+        repeated = LaneQueue(Held(told["hold"]), planned=told)
         assert ran(repeated) == order
         assert repeated.departures == chosen.departures
         orders.add(str(order))
