@@ -59,10 +59,11 @@ class Schedule:
     ``policy`` is one of ``SCHEDULES``; ``portfolio`` derives one from the seed. With ``jitter`` the
     loop is late for some timers, as on a busy machine: by up to half of their delay and at most a
     second, and what else became due meanwhile follows in its order. Timers that are due at one
-    instant change places. Without a word about it every policy but fifo does so. ``cancel_rate`` is
-    the chance that a task is cancelled where it awaits; the main task never is. ``fail_first={"fetch":
-    2}`` raises a ConnectionError the first two times that a task would go on inside a function named
-    ``fetch``.
+    instant change places. Without a word about it every policy but fifo does so.
+
+    ``cancel_rate`` is the chance that a task is cancelled where it awaits; the main task never is.
+    ``fail_first={"fetch": 2}`` raises a ConnectionError the first two times that a task would go
+    on inside a function named ``fetch``.
     """
 
     policy: str = "fifo"
