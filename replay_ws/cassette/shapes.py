@@ -11,6 +11,8 @@ from replay_ws.events.log import STRUCTURED, Op
 # A type; a range of integers; a list of shapes for an array with at least these items; a dict for a
 # map with these keys; a function that says whether a value will do.
 Shape = Any
+
+
 def _are_pairs(value: Any) -> bool:
     """Whether it is ``[nth, amount, nth, amount, ...]``."""
     numbers = isinstance(value, list) and not len(value) % 2

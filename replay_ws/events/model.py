@@ -99,7 +99,8 @@ class Event:
 
 SCHEDULING = ("hold", "late", "stall", "cancel", "fail")
 """What a schedule decides: a step waits for so many arrivals; a timer is due later, or the loop
-reaches it later than it is due, by so many nanoseconds; a task is cancelled, or fails, where its nth step goes on after an await."""
+reaches it later than it is due, by so many nanoseconds; a task is cancelled, or fails, where its
+nth step goes on after an await."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -258,9 +258,7 @@ FIELDS: Mapping[str, tuple[Any, Check]] = {
 
 
 def _broken(name: str, value: object, rule: ValueError) -> ConfigError:
-    return ConfigError(
-        f"{name} is {value!r}", where="MockConfiguration", mend=f"it must be {rule}"
-    )
+    return ConfigError(f"{name} is {value!r}", where="MockConfiguration", mend=f"it must be {rule}")
 
 
 def require_seed(value: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -111,7 +112,8 @@ def test_what_the_user_set_aside_stays_aside() -> None:
 
 
 def test_what_failed_runs_leave_behind_is_collected_in_time() -> None:
-    ballast = [[] for _ in range(50)]  # what a run allocates and its exception holds
+    # What a run allocates and its exception holds: enough to show in a process of any size.
+    ballast: list[list[int]] = [[] for _ in range(sys.getallocatedblocks() // 1_000)]
 
     async def program() -> None:
         mine = [[*each] for each in ballast]

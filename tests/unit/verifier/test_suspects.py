@@ -57,7 +57,18 @@ class Pair:
         ({Own()}, UNKNOWN),
         ({None}, NONE if sys.version_info < (3, 12) else STABLE),
     ],
-    ids=str,
+    ids=[
+        "numbers",
+        "text",
+        "enum",
+        "object",
+        "class",
+        "object in a tuple",
+        "text in a dataclass",
+        "numbers in a dataclass",
+        "own hash",
+        "None",
+    ],
 )
 def test_the_least_stable_hash_among_the_members_counts(members: set[Any], source: str) -> None:
     assert hash_source(members) == source
