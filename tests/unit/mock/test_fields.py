@@ -436,7 +436,7 @@ def test_strict_threading_refuses_sends_from_outside_of_the_run(strict: bool) ->
         thread.join()
         return said
 
-    said = run(program).value
+    said = run(program, threads="free").value
     assert bool(said) == strict
 
 
