@@ -15,7 +15,7 @@ from pathlib import Path
 
 from replay_ws.api import load, replay
 from replay_ws.cli.demo.settings import SETTINGS
-from replay_ws.errors import ConfigError
+from replay_ws.errors import ConfigError, ReplayWsError
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.faults.modes import MockBehaviorMode
 from replay_ws.session import Session
@@ -68,4 +68,7 @@ def main(seed: str, *paths: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except ReplayWsError:  # who started this process reads the same files, and tells
+        sys.exit(2)
