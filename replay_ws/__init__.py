@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from replay_ws.session import Session as Session
     from replay_ws.session import Verification as Verification
     from replay_ws.sim.loop import VirtualLoop as VirtualLoop
+    from replay_ws.sim.races.watching import watch as watch
     from replay_ws.sim.schedule import Schedule as Schedule
-    from replay_ws.sim.watching import watch as watch
 
 _HOMES = {
     "replay_ws.api": "check compare load replay run save",
@@ -63,7 +63,7 @@ _HOMES = {
     "replay_ws.session": "RunResult Session Verification",
     "replay_ws.sim.loop": "VirtualLoop",
     "replay_ws.sim.schedule": "Schedule",
-    "replay_ws.sim.watching": "watch",
+    "replay_ws.sim.races.watching": "watch",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -22,20 +22,20 @@ from replay_ws.events.model import Plan
 from replay_ws.faults.configuration import DEFAULT, MockConfiguration
 from replay_ws.recording import CURRENT, LoopClock, Recording
 from replay_ws.session import RunResult, Session
-from replay_ws.sim.boundary import guarded
-from replay_ws.sim.entropy import keyed_entropy
-from replay_ws.sim.garbage import steady_collection
-from replay_ws.sim.imports import imports_outside
 from replay_ws.sim.loop import VirtualLoop
-from replay_ws.sim.members import shared_with_threads
-from replay_ws.sim.ordered import ordered_sets
-from replay_ws.sim.patches import patched
+from replay_ws.sim.races.watching import Watcher
 from replay_ws.sim.runner import refuse_to_nest, run_program
 from replay_ws.sim.schedule import FIFO, Profile, Schedule
-from replay_ws.sim.wallclock import virtual_clock
-from replay_ws.sim.watchdog import watched
-from replay_ws.sim.watching import Watcher
-from replay_ws.sim.workers import InlineWorkers
+from replay_ws.sim.world.boundary import guarded
+from replay_ws.sim.world.entropy import keyed_entropy
+from replay_ws.sim.world.garbage import steady_collection
+from replay_ws.sim.world.imports import imports_outside
+from replay_ws.sim.world.members import shared_with_threads
+from replay_ws.sim.world.ordered import ordered_sets
+from replay_ws.sim.world.patches import patched
+from replay_ws.sim.world.wallclock import virtual_clock
+from replay_ws.sim.world.watchdog import watched
+from replay_ws.sim.world.workers import InlineWorkers
 
 if TYPE_CHECKING:
     from replay_ws.cassette.redaction import Redactor

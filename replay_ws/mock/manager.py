@@ -26,12 +26,12 @@ from replay_ws.mock.scenarios import scenario
 from replay_ws.mock.threads import MockWebSocketState, Thread
 from replay_ws.recording import CURRENT, OwnClock, Recording
 from replay_ws.session import Session
-from replay_ws.sim.watching import EDGES
+from replay_ws.sim.races.watching import EDGES
 
 if TYPE_CHECKING:
-    from replay_ws.sim.causality import Causality
-    from replay_ws.sim.objects import Watched
-    from replay_ws.sim.patches import Patch
+    from replay_ws.sim.races.causality import Causality
+    from replay_ws.sim.races.objects import Watched
+    from replay_ws.sim.world.patches import Patch
 
 DROPS = ("fin", "rst", "blackhole")
 

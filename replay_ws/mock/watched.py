@@ -17,12 +17,12 @@ from weakref import WeakKeyDictionary
 
 from replay_ws.events.log import Direction
 from replay_ws.events.model import Fate
-from replay_ws.sim.patches import Patch
+from replay_ws.sim.world.patches import Patch
 
 if TYPE_CHECKING:
     from replay_ws.mock.threads import Thread
-    from replay_ws.sim.causality import Causality, Step, Strand
-    from replay_ws.sim.objects import Watched
+    from replay_ws.sim.races.causality import Causality, Step, Strand
+    from replay_ws.sim.races.objects import Watched
 
 
 # --- accesses ------------------------------------------------------------------------------
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def accesses(kind: type[Any], watched: Callable[[object], Watched | None]) -> Iterator[Patch]:
     """What to patch so that the mocks which are watched tell their accesses."""
-    from replay_ws.sim.races import READ, USE, WRITE
+    from replay_ws.sim.races.detector import READ, USE, WRITE
 
     submit, connect, close = kind._submit, kind.connect_user, kind._close
     state, events, messages = kind.get_connection_state, kind.get_events_for_thread, kind.messages

@@ -1,9 +1,10 @@
-"""Where a program runs on virtual time: the event loop, its tasks, and what it reports.
+"""Where a program runs on virtual time: one seed, one story.
 
-``loop`` is the event loop, ``runner`` runs one program on it from start to clean-up,
-``deadlock`` says who waits for what, ``escapes`` lists what the loop refuses to touch.
+``loop`` is the event loop (with its ``timers``, ``tasks``, ``jobs``, ``generators`` and
+``outsiders``), ``runner`` runs one program on it from start to clean-up, ``deadlock`` says who
+waits for what. ``schedule`` has the policies that say who goes next, ``lanes`` the queue that asks them,
+``scheduling`` the way from a schedule or a plan to a loop; ``trace`` writes down every step.
 
-``watching`` starts what finds races: ``causality`` has the theory of what comes before what, and
-``races`` that of what is a race; ``objects`` and ``containers`` tell the accesses, the modules
-called ``edges`` the order.
+``threads`` makes threads part of the schedule, ``network`` connects tasks in memory, ``world`` is
+what else of the process is another during a run, ``races`` finds accesses that nothing orders.
 """

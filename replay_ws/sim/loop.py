@@ -33,15 +33,15 @@ from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 from replay_ws import clock
 from replay_ws.errors import ProgramError
 from replay_ws.sim.deadlock import deadlock_at
-from replay_ws.sim.escapes import without_escapes
 from replay_ws.sim.generators import OpenGenerators
 from replay_ws.sim.handles import Ready, Timer
 from replay_ws.sim.jobs import Job
-from replay_ws.sim.network import InMemoryNetwork
+from replay_ws.sim.network.memory import InMemoryNetwork
 from replay_ws.sim.outsiders import Outsiders
 from replay_ws.sim.places import name_of
 from replay_ws.sim.tasks import VirtualFuture, VirtualTask, in_creation_order, lane_name
 from replay_ws.sim.timers import Timers
+from replay_ws.sim.world.escapes import without_escapes
 
 if TYPE_CHECKING:
     from replay_ws.sim.interruptions import Interruptions

@@ -12,7 +12,7 @@ import pytest
 
 from replay_ws.api import run
 from replay_ws.mock.manager import MockWebSocketManager
-from replay_ws.sim.foreign import PortalLoop
+from replay_ws.sim.world.foreign import PortalLoop
 
 pytest.importorskip("httpx")
 starlette = pytest.importorskip("starlette")

@@ -19,13 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay_ws.race import Race
-from replay_ws.sim.causality import Causality, followed
-from replay_ws.sim.edges import asyncio_edges
-from replay_ws.sim.patches import patched
+from replay_ws.sim.races.causality import Causality, followed
+from replay_ws.sim.races.edges import asyncio_edges
+from replay_ws.sim.races.watching import Watcher, watch
 from replay_ws.sim.runner import run_program
 from replay_ws.sim.schedule import Schedule
 from replay_ws.sim.scheduling import loop_with_lanes
-from replay_ws.sim.watching import Watcher, watch
+from replay_ws.sim.world.patches import patched
 
 LOCKS, EVENTS, QUEUES = 2, 1, 1
 PLACES = ("a", "b")

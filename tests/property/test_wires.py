@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from replay_ws.sim.network.wires import WIRE_SIZE
 from replay_ws.sim.runner import run_program
 from replay_ws.sim.schedule import Schedule
 from replay_ws.sim.scheduling import loop_with_lanes
-from replay_ws.sim.wires import WIRE_SIZE
 
 SIZES = st.sampled_from([1, 2, 1_000, WIRE_SIZE - 1, WIRE_SIZE, WIRE_SIZE + 1, 3 * WIRE_SIZE])
 DEEDS = ("write", "end", "close", "abort", "pause", "resume", "step", "sleep")

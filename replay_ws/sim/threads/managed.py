@@ -13,11 +13,11 @@ from typing import Any
 
 from replay_ws.sim.handles import Ready, Timer
 from replay_ws.sim.loop import VirtualLoop
-from replay_ws.sim.patches import Patch, patched
 from replay_ws.sim.threads.actors import ThreadActor, current_actor, is_an_actors
 from replay_ws.sim.threads.hub import Hub
 from replay_ws.sim.threads.patches import managed_names
 from replay_ws.sim.threads.preemption import Lines
+from replay_ws.sim.world.patches import Patch, patched
 
 
 @contextlib.contextmanager

@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from replay_ws.sim.patches import Patch
 from replay_ws.sim.threads.actors import current_actor, sync_point
 from replay_ws.sim.threads.hub import Hub
 from replay_ws.sim.threads.pools import ordered_pools
 from replay_ws.sim.threads.primitives import Lock, RLock, Signal, SimpleQueue, sleep
+from replay_ws.sim.world.patches import Patch
 
 _REPLACED = {
     threading.Lock: Lock,

@@ -10,10 +10,10 @@ from itertools import count
 from typing import Any
 
 from replay_ws.errors import EscapeError
-from replay_ws.sim.patches import Patch
 from replay_ws.sim.places import place_of_caller
 from replay_ws.sim.threads.actors import current_actor
 from replay_ws.sim.threads.primitives import Lock
+from replay_ws.sim.world.patches import Patch
 
 _WORKERS = 32
 """Of a pool that does not say how many: as on a big machine, and on every machine alike."""

@@ -15,7 +15,7 @@ from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.mock.manager import MockWebSocketManager
 from replay_ws.mock.threads import MockWebSocketState
 from replay_ws.race import Race
-from replay_ws.sim.watching import watch
+from replay_ws.sim.races.watching import watch
 
 Program = Callable[[MockWebSocketManager], Awaitable[Any]]
 

@@ -1,0 +1,9 @@
+"""The clocks of ``time`` and ``datetime`` inside a run, which show virtual time.
+
+``clock`` puts them in place, ``functions`` and ``dates`` are what stands there, ``guests`` are
+other libraries that replace clocks.
+"""
+
+from replay_ws.sim.world.wallclock.clock import virtual_clock
+
+__all__ = ["virtual_clock"]
