@@ -195,6 +195,9 @@ def find_python(minor: str) -> tuple[str, str] | None:
 # --- Checking ---------------------------------------------------------------------------
 
 
+# What may differ between Pythons: asyncio takes other steps, and threading has other code.
+ON_EVERY_PYTHON = ("tests/property", "tests/conformance", "tests/unit/sim", "tests/unit/verifier")
+
 # A few workers, also on a large machine: starting more costs more than it saves.
 TOGETHER = ["-n", "auto", "--maxprocesses", "4", "-m", "not host_time"]
 
@@ -249,10 +252,10 @@ def check_digests_in_pure_python(python: str) -> Outcome:
 
 
 def check_laws(minor: str) -> Outcome:
-    """The property laws and the digest table on Python ``minor``, if this machine has it."""
-    laws = ["tests/property"] if (ROOT / "tests" / "property").is_dir() else []
-    if not laws + digest_tables():
-        return skipped("neither tests/property nor tests/**/test_digest*.py found")
+    """The laws, the digest table and what leans on asyncio, on Python ``minor`` if it is here."""
+    folders = [folder for folder in ON_EVERY_PYTHON if (ROOT / folder).is_dir()]
+    if not folders + digest_tables():
+        return skipped(f"neither {' nor '.join(ON_EVERY_PYTHON)} found")
     found = find_python(minor)
     if found is None:
         return skipped(f"Python {minor} not found")
@@ -262,7 +265,7 @@ def check_laws(minor: str) -> Outcome:
     except Failure as failure:
         say(str(failure))
         return Outcome("failed", f"set-up of .venvs/{minor} failed")
-    return run_tests(str(python), [*TOGETHER, *laws, *digest_tables()])
+    return run_tests(str(python), [*TOGETHER, *folders, *digest_tables()])
 
 
 def check_goldens(python: str) -> Outcome:
@@ -290,7 +293,7 @@ def all_checks(python: str) -> list[Check]:
         Check("tests of host time", partial(run_tests, python, ["-m", "host_time"])),
         Check("digests, pure msgpack", partial(check_digests_in_pure_python, python)),
         *[
-            Check(f"laws and digests, Python {minor}", partial(check_laws, minor))
+            Check(f"laws, loop and digests, Python {minor}", partial(check_laws, minor))
             for minor in others
         ],
         Check("goldens", partial(check_goldens, python)),
