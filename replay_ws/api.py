@@ -52,18 +52,24 @@ def run(
     """Run ``program()`` on virtual time and return its value and session.
 
     Mocks made inside follow ``seed`` and ``mode`` (or ``config``) unless they were given their own.
+    What the program raises comes out unchanged, with the session as its attribute ``session``.
+
     ``schedule`` says which ready task goes next: ``fifo``, ``legal``, ``pos``, ``urw``, ``pct``,
     ``random``, ``portfolio`` (one of these, by the seed), or a ``Schedule`` with more to say.
     ``urw`` and ``pct`` run the program once more, to count its steps. With the ``plan`` of an
-    earlier session both faults and order come from there, and no chance is drawn.
-    What the program raises comes out unchanged, with the session as its attribute ``session``.
+    earlier session both faults and order come from there, and no chance decides them.
+
+    Threads that the program starts are refused, or with ``threads="managed"`` take turns with its
+    tasks, in one schedule and on one clock: at locks, queues, sleeps, starts and ends, and at every
+    line of the files that ``preempt`` names (paths, whole or from the right, ``*`` where they
+    vary). With ``threads="free"`` they are real, and the session is not ``replayable``. No more is
+    one of which something left with ``escapes="warn"``, as a real socket does.
+
     With ``record`` the session streams to that cassette, which is whole also after an exception,
     but only a program that ended well replaces a file: the session of another goes to a new file
     beside it, ``.failed``, which a note on the exception names. ``recorded`` is where it is.
     ``redactor=None`` records secrets as they are.
-    With ``threads="managed"`` the threads that the program starts take turns with its tasks, in one
-    schedule and on one clock: at locks, queues, sleeps, starts and ends, and at every line of the
-    files that ``preempt`` names (paths, whole or from the right, ``*`` where they vary).
+
     With ``verify`` the program runs three times here, and twice in another process, with all its
     side effects: first to warm up, then to be compared step by step when objects have other
     addresses, and when strings have other hashes. ``verified`` says what was compared; a program
@@ -71,10 +77,11 @@ def run(
     event that differs is a DeterminismError, with both stacks and the likely source, and leaves no
     cassette.
 
-    Raises ConfigError for an unknown mode or schedule, ProgramError for something that is no
-    program, or one that takes more turns than ``turns_per_instant_max`` while neither time passes
-    nor anything is recorded, DeadlockError when nothing can happen any more, CassetteError when
-    ``record`` cannot be written.
+    Raises ConfigError for an option that cannot be kept, EscapeError where the program would leave
+    the run, DeadlockError when nothing can happen any more, RaceError for unordered accesses of
+    what it watches, CassetteError when ``record`` cannot be written, and ProgramError for
+    something that is no program, or takes more turns than ``turns_per_instant_max`` while neither
+    time passes nor anything is recorded.
     """
     from replay_ws.cassette.redaction import redactor_of
     from replay_ws.running import Conditions, execute
