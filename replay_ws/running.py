@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 from weakref import WeakKeyDictionary
 
-from replay_ws.clock import EPOCH_UNIX_NS
 from replay_ws.errors import ConfigError, ProgramError, unknown
 from replay_ws.events.log import Header, Op
 from replay_ws.events.model import Plan
@@ -27,15 +27,10 @@ from replay_ws.sim.races.watching import Watcher
 from replay_ws.sim.runner import refuse_to_nest, run_program
 from replay_ws.sim.schedule import FIFO, Profile, Schedule
 from replay_ws.sim.world.boundary import guarded
-from replay_ws.sim.world.entropy import keyed_entropy
 from replay_ws.sim.world.garbage import steady_collection
-from replay_ws.sim.world.imports import imports_outside
 from replay_ws.sim.world.members import shared_with_threads
-from replay_ws.sim.world.ordered import ordered_sets
-from replay_ws.sim.world.patches import patched
-from replay_ws.sim.world.wallclock import virtual_clock
+from replay_ws.sim.world.shared import World
 from replay_ws.sim.world.watchdog import watched
-from replay_ws.sim.world.workers import InlineWorkers
 
 if TYPE_CHECKING:
     from replay_ws.cassette.redaction import Redactor
@@ -51,6 +46,7 @@ Escapes = Literal["error", "warn"]
 
 _TURNS_PER_INSTANT_MAX = 1_000_000
 _PROFILE_TURNS_MAX = 100_000
+_BATCH_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +117,65 @@ def execute(
     refuse_to_nest()
     loop = _loop(program, conditions)
     recording = _recording(loop, conditions)
+    world = _world(program, conditions)
+    return _run(program, conditions, loop, recording, world, record, observers)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[Value]):
+    """How the run with ``seed`` ended: with a ``result``, or with an ``error``."""
+
+    seed: int
+    session: Session
+    result: RunResult[Value] | None = None
+    error: BaseException | None = None
+
+
+def executions(
+    program: Program[Value], conditions: Conditions, seeds: Iterable[int]
+) -> Iterator[Outcome[Value]]:
+    """What ``execute`` leaves for each of ``seeds``, at a part of its cost.
+
+    A batch of runs shares one world. Whoever takes an outcome is outside of it; the first batch is
+    one run, so that who stops early has not paid for many that nobody looks at.
+    """
+    remaining = iter(seeds)
+    size = 1
+    while batch := list(islice(remaining, size)):
+        with _world(program, conditions) as world:
+            outcomes = [_outcome(program, replace(conditions, seed=each), world) for each in batch]
+        yield from outcomes
+        size = min(2 * size, _BATCH_MAX)
+
+
+def _outcome(program: Program[Value], conditions: Conditions, world: World) -> Outcome[Value]:
+    refuse_to_nest()
+    loop = _loop(program, conditions)
+    recording = _recording(loop, conditions)
+    try:
+        result = _run(program, conditions, loop, recording, world)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        if recording.ended is None:  # it is none of the program's
+            raise
+        return Outcome(conditions.seed, recording.ended, error=error)
+    return Outcome(conditions.seed, result.session, result)
+
+
+def _world(program: Program[Any], conditions: Conditions) -> World:
+    return World(program, inlines_workers=conditions.threads != "managed")
+
+
+def _run(
+    program: Program[Value],
+    conditions: Conditions,
+    loop: VirtualLoop,
+    recording: Recording,
+    world: World,
+    record: str | os.PathLike[str] | None = None,
+    observers: Sequence[Observer] = (),
+) -> RunResult[Value]:
     with contextlib.ExitStack() as edges:
         edges.callback(loop.close)
         edges.callback(CURRENT.reset, CURRENT.set(recording))
@@ -131,7 +186,7 @@ def execute(
             loop.observe(observer)
         watcher = Watcher(loop)
         try:
-            with _world(program, loop, conditions, watcher):
+            with _entered(world, loop, conditions, watcher):
                 value = run_program(program, loop=loop)
                 watcher.refuse_races()
         except BaseException as error:
@@ -147,44 +202,34 @@ def execute(
         return RunResult(value, session, races=watcher.races)
 
 
-def _world(
-    program: Program[Any], loop: VirtualLoop, conditions: Conditions, watcher: Watcher
+def _entered(
+    world: World, loop: VirtualLoop, conditions: Conditions, watcher: Watcher
 ) -> contextlib.ExitStack:
-    """The world as the program sees it, entered; all of it is put back when the stack closes."""
-    world = contextlib.ExitStack()
+    """All that is another during the run; it is put back when the stack closes."""
+    stack = contextlib.ExitStack()
     try:
-        for edge in _edges(program, loop, conditions, watcher):
+        for edge in _edges(world, loop, conditions, watcher):
             edge.__enter__()
             # As a callback, for a context manager would write to an exception that may be frozen.
-            world.callback(edge.__exit__, None, None, None)
+            stack.callback(edge.__exit__, None, None, None)
     except BaseException:
-        world.close()
+        stack.close()
         raise
-    return world
+    return stack
 
 
 def _edges(
-    program: Program[Any], loop: VirtualLoop, conditions: Conditions, watcher: Watcher
+    world: World, loop: VirtualLoop, conditions: Conditions, watcher: Watcher
 ) -> Iterator[contextlib.AbstractContextManager[object]]:
     """What of the world is another during a run. The last one entered is the first one left."""
     if conditions.threads == "managed":
         # Before anything else, for it takes note of what the real functions are.
         from replay_ws.sim.threads.managed import managed_threads
+    yield world.shown(conditions.seed, loop.time_ns)
     yield _bounded(loop, conditions)
     yield steady_collection(loop)
-    yield patched(ordered_sets())
-    entropy = keyed_entropy(conditions.seed, program)
-    clock = virtual_clock(loop.time_ns, EPOCH_UNIX_NS, program)
-    yield entropy
-    yield clock
     if conditions.threads == "managed":
-        yield imports_outside([entropy, clock])
-    else:
-        workers = InlineWorkers()
-        yield workers
-        yield imports_outside([entropy, clock, workers])
-    if conditions.threads == "managed":
-        yield shared_with_threads([entropy, clock])
+        yield shared_with_threads(world.parts)
         yield managed_threads(loop, preempt=conditions.preempt, carried=(CURRENT,))
     yield watcher
 

@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from replay_ws.sim.places import name_of
 
@@ -20,7 +20,7 @@ class OpenGenerators:
     """The asynchronous generators that were started on ``loop`` and are not exhausted."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self._loop = ref(loop)  # for the loop has us, and a run leaves no circle behind
         self._open: WeakKeyDictionary[AsyncGenerator[Any, Any], None] = WeakKeyDictionary()
         self._accepts = True
 
@@ -41,14 +41,15 @@ class OpenGenerators:
                 "after the loop shut its generators down",
                 ResourceWarning,
                 stacklevel=2,
-                source=self._loop,
+                source=self._loop(),
             )
         self._open[generator] = None
 
     def _dropped(self, generator: AsyncGenerator[Any, Any]) -> None:
         self._open.pop(generator, None)
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._loop.create_task, generator.aclose())
+        loop = self._loop()
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(loop.create_task, generator.aclose())
 
     def __bool__(self) -> bool:
         return bool(self._open)
@@ -56,6 +57,7 @@ class OpenGenerators:
     async def close(self) -> None:
         """Close those that are still open, the oldest first, and accept no more."""
         self._accepts = False
+        loop = asyncio.get_running_loop()
         generators = list(self._open)
         self._open.clear()
         outcomes = await asyncio.gather(
@@ -63,7 +65,7 @@ class OpenGenerators:
         )
         for generator, outcome in zip(generators, outcomes, strict=True):
             if isinstance(outcome, Exception):
-                self._loop.call_exception_handler(
+                loop.call_exception_handler(
                     {
                         "message": f"closing asynchronous generator {name_of(generator)} failed",
                         "exception": outcome,

@@ -29,7 +29,7 @@ from replay_ws.sim.loop import VirtualLoop
 from replay_ws.sim.places import is_library, place_among, place_of_caller
 from replay_ws.sim.world.escapes import BLOCKING_CALLS, CALLS, THREAD_STARTS, Calls, Escape
 from replay_ws.sim.world.foreign import FreeThreads
-from replay_ws.sim.world.patches import Patch, patched
+from replay_ws.sim.world.patches import Patch, Patched, patched
 
 THREAD_WAIT_S = 10.0
 _FOLDERS = re.compile(r"(?<= at ).*[/\\]")
@@ -61,9 +61,7 @@ class Boundary:
         self.threads = threads
         self.is_open = True
         self.home = _thread.get_ident()
-        self.free_threads = FreeThreads(
-            loop, carried=carried, enter_thread=self.enter_thread, wait_s=thread_wait_s
-        )
+        self.free_threads = FreeThreads(loop, carried=carried, wait_s=thread_wait_s)
         self._warns = escapes == "warn"
         self._escaped: dict[str, None] = {}
 
@@ -113,6 +111,19 @@ class Boundary:
 
 
 @contextlib.contextmanager
+def guards() -> Iterator[Patched]:
+    """While open, the guards are in place, and runs in other threads wait."""
+    outer = _here.boundary
+    if outer is not None and outer.home != _thread.get_ident():
+        raise ConfigError(
+            "a run cannot start in a thread of another run",
+            mend="start it in the thread that the other one was started in, or after it",
+        )
+    with _turn, patched(_GUARDS) as names:
+        yield names
+
+
+@contextlib.contextmanager
 def guarded(
     loop: VirtualLoop,
     *,
@@ -123,25 +134,19 @@ def guarded(
 ) -> Iterator[Boundary]:
     """While open, the current thread and those that it starts do not leave the run unnoticed.
 
-    With ``escapes="warn"`` what they reach for is done, after an EscapeWarning. ``threads`` says
-    what becomes of real threads: refused; left to whoever manages them; or free, so that the loop
-    waits for them, in the end for ``thread_wait_s``. ``carried`` are context variables that free
-    threads have from the run.
+    It needs the ``guards``. With ``escapes="warn"`` what they reach for is done, after an
+    EscapeWarning. ``threads`` says what becomes of real threads: refused; left to whoever manages
+    them; or free, so that the loop waits for them, in the end for ``thread_wait_s``. ``carried``
+    are context variables that free threads have from the run.
     """
     outer = _here.boundary
-    if outer is not None and outer.home != _thread.get_ident():
-        raise ConfigError(
-            "a run cannot start in a thread of another run",
-            mend="start it in the thread that the other one was started in, or after it",
-        )
-    with _turn, patched(_GUARDS):
-        boundary = _here.boundary = Boundary(loop, escapes, threads, carried, thread_wait_s)
-        try:
-            yield boundary
-        finally:
-            boundary.is_open = False
-            boundary.free_threads.forsake()
-            _here.boundary = outer
+    boundary = _here.boundary = Boundary(loop, escapes, threads, carried, thread_wait_s)
+    try:
+        yield boundary
+    finally:
+        boundary.is_open = False
+        boundary.free_threads.forsake()
+        _here.boundary = outer
 
 
 def _place_of_call() -> str:
@@ -202,6 +207,7 @@ def _thread_guard(real: Any, shown: str, calls: Calls) -> Callable[..., Any]:
             return real(boundary.entered(function), *args, **options)
         if boundary.threads != "free":
             boundary.meet(shown, calls.escape)
+        function = boundary.entered(function)
         return boundary.free_threads.start(functools.partial(real, **options), function, *args)
 
     return start

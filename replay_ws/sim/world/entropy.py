@@ -64,13 +64,23 @@ class Entropy:
     def __init__(self, seed: int, program: Callable[..., object]) -> None:
         self._seed = seed
         self._streams: dict[str, Iterator[int]] = {}
-        self._shared = [_Shared(random.getstate, random.setstate, self._seed_random)]
+        self._shared = [
+            _Shared(random.getstate, random.setstate, self._seed_random),
+            _Shared(_memories, _remember, lambda: _remember(_MEMORIES)),
+        ]
         self._has_numpy = False
         self._globals = globals_of(program)
         self._aliases: list[Alias] = []
         self._names = patched(())
-        self._kept: dict[tuple[str, str], Any] = {}
         self._outer: Entropy | None = None
+
+    def restart(self, seed: int) -> None:
+        """Begin the draws of another run, which has this ``seed``."""
+        self._seed = seed
+        self._streams.clear()
+        self._names.renew()
+        for shared in self._shared:
+            shared.begin()
 
     def __enter__(self) -> Entropy:
         self.install()
@@ -120,9 +130,6 @@ class Entropy:
         for shared in reversed(self._shared):
             shared.swap()
         show_reals([*self._aliases, *_ALIASES.everywhere()])
-        for module, name in _MEMORIES:
-            if module in sys.modules:
-                self._kept[module, name] = getattr(sys.modules[module], name)
         self._names.__exit__(None, None, None)
         _here.entropy, self._outer = self._outer, None
 
@@ -130,9 +137,6 @@ class Entropy:
         yield from _PATCHES
         if (ssl := sys.modules.get("ssl")) is not None:
             yield from _ssl_patches(ssl)
-        for (module, name), fresh in _MEMORIES.items():
-            if (owner := sys.modules.get(module)) is not None:
-                yield Patch(owner, name, self._kept.get((module, name), fresh))
 
     def _find_numpy(self) -> None:
         numpy = sys.modules.get("numpy.random")
@@ -157,15 +161,14 @@ class _Shared:
     ) -> None:
         self._get = get
         self._put = put
-        self._begin: Callable[[], None] | None = begin
+        self.begin = begin
         self._waiting: Any = None
 
     def swap(self) -> None:
         """Bring out the state that waits and keep the present one."""
         present = self._get()
-        if self._begin is not None:
-            self._begin()
-            self._begin = None
+        if self._waiting is None:
+            self.begin()
         else:
             self._put(self._waiting)
         self._waiting = present
@@ -273,6 +276,21 @@ _MEMORIES: dict[tuple[str, str], Any] = {
     ("tempfile", "_name_sequence"): None,
 }
 """What modules remember from one call to the next, and how that is in a new process."""
+
+
+def _memories() -> dict[tuple[str, str], Any]:
+    return {
+        (module, name): getattr(sys.modules[module], name)
+        for module, name in _MEMORIES
+        if module in sys.modules
+    }
+
+
+def _remember(memories: dict[tuple[str, str], Any]) -> None:
+    for (module, name), value in memories.items():
+        if module in sys.modules:
+            setattr(sys.modules[module], name, value)
+
 
 _module_random: random.Random = random.seed.__self__  # type: ignore[attr-defined]
 

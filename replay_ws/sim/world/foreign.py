@@ -40,9 +40,8 @@ def waits_for_others(ident: int) -> bool:
 class FreeThreads:
     """The real threads that one run started; its loop waits for them.
 
-    ``carried`` are context variables that a new thread has from the run and not, as others, empty;
-    ``enter_thread`` is called in each thread before anything else. When the run shuts down they
-    have ``wait_s`` of host time to come to their end.
+    ``carried`` are context variables that a new thread has from the run and not, as others, empty.
+    When the run shuts down they have ``wait_s`` of host time to come to their end.
     """
 
     def __init__(
@@ -50,14 +49,12 @@ class FreeThreads:
         loop: VirtualLoop,
         *,
         carried: Sequence[ContextVar[Any]] = (),
-        enter_thread: Callable[[], object] = lambda: None,
         wait_s: float,
     ) -> None:
         self.started = 0
         """How many there were."""
         self._loop = loop
         self._carried = [(variable, variable.get()) for variable in carried]
-        self._enter_thread = enter_thread
         self._wait_s = wait_s
         self._lock = _thread.allocate_lock()
         self._alive = 0
@@ -95,7 +92,6 @@ class FreeThreads:
         self._idents.append(_thread.get_ident())
         for variable, value in self._carried:
             variable.set(value)
-        self._enter_thread()
 
     def _end(self) -> None:
         self._idents.remove(_thread.get_ident())

@@ -7,9 +7,8 @@ copied down into a class, a static method stays one, and a name that did not exi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Self
 
 _ABSENT: Any = object()
 
@@ -22,21 +21,25 @@ class Patch(NamedTuple):
     value: Any
 
 
-@contextmanager
-def patched(patches: Iterable[Patch]) -> Iterator[None]:
-    """Set every patch, in order; undo all of them at the end, whatever happened in between.
+class Patched:
+    """Patches that are set while it is open."""
 
-    Tables may overlap and nest, and the last one wins, as long as the first entered is the
-    last left. What the block itself changed about a patched name is undone with it.
-    """
-    before: list[tuple[Any, str, Any]] = []
-    try:
-        for owner, name, value in patches:
-            before.append((owner, name, owner.__dict__.get(name, _ABSENT)))
-            setattr(owner, name, value)
-        yield
-    finally:
-        for owner, name, value in reversed(before):
+    def __init__(self, patches: Iterable[Patch]) -> None:
+        self._patches = patches
+        self._before: list[tuple[Any, str, Any, Any]] = []
+
+    def __enter__(self) -> Self:
+        try:
+            for owner, name, value in self._patches:
+                self._before.append((owner, name, owner.__dict__.get(name, _ABSENT), value))
+                setattr(owner, name, value)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for owner, name, value, _patch in reversed(self._before):
             # A patch that could not be set cannot be set back either, and need not be.
             if owner.__dict__.get(name, _ABSENT) is value:
                 continue
@@ -44,3 +47,19 @@ def patched(patches: Iterable[Patch]) -> Iterator[None]:
                 delattr(owner, name)
             else:
                 setattr(owner, name, value)
+        self._before.clear()
+
+    def renew(self) -> None:
+        """Set again what was changed meanwhile."""
+        for owner, name, _value, patch in self._before:
+            if owner.__dict__.get(name, _ABSENT) is not patch:
+                setattr(owner, name, patch)
+
+
+def patched(patches: Iterable[Patch]) -> Patched:
+    """Set every patch, in order; undo all of them at the end, whatever happened in between.
+
+    Tables may overlap and nest, and the last one wins, as long as the first entered is the
+    last left. What the block itself changed about a patched name is undone with it.
+    """
+    return Patched(patches)

@@ -12,7 +12,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Self
 
 from replay_ws.sim.world.patches import Patch, patched
 
@@ -26,8 +26,9 @@ class InlineWorkers:
     def __init__(self) -> None:
         self._patched = ExitStack()
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self.install()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self.withdraw()

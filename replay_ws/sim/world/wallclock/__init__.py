@@ -4,6 +4,6 @@
 other libraries that replace clocks.
 """
 
-from replay_ws.sim.world.wallclock.clock import virtual_clock
+from replay_ws.sim.world.wallclock.clock import Clock, virtual_clock
 
-__all__ = ["virtual_clock"]
+__all__ = ["Clock", "virtual_clock"]

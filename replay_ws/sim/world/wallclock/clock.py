@@ -51,6 +51,11 @@ class Clock:
         self._outer: Reading | None = None
         self._names = patched(())
 
+    def restart(self, time_ns: Callable[[], int]) -> None:
+        """Show the time of another run."""
+        self._reading = here.reading = self._reading._replace(time_ns=time_ns)
+        self._names.renew()
+
     def __enter__(self) -> Clock:
         self.install()
         return self

@@ -31,7 +31,7 @@ from replay_ws.api import run
 from replay_ws.errors import ConfigError, EscapeError, EscapeWarning
 from replay_ws.sim.loop import VirtualLoop
 from replay_ws.sim.runner import run_program
-from replay_ws.sim.world.boundary import guarded
+from replay_ws.sim.world.boundary import guarded, guards
 from replay_ws.sim.world.escapes import BLOCKING_CALLS, CALLS, THREAD_STARTS
 
 ALIASED_SOCKET, ALIASED_GETADDRINFO, ALIASED_POPEN = (
@@ -71,7 +71,7 @@ def run_inside(function: Callable[[], object], **options: Any) -> list[str]:
 
 def run_guarded(program: Callable[[], Awaitable[object]], **options: Any) -> list[str]:
     """Run ``program`` with guards; what escaped."""
-    with contextlib.closing(VirtualLoop()) as loop, guarded(loop, **options) as boundary:
+    with contextlib.closing(VirtualLoop()) as loop, guards(), guarded(loop, **options) as boundary:
         run_program(program, loop=loop)
     return boundary.escaped
 

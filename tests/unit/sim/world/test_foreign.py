@@ -19,14 +19,14 @@ from replay_ws.errors import EscapeError, EscapeWarning, ProgramError
 from replay_ws.mock.manager import MockWebSocketManager
 from replay_ws.sim.loop import VirtualLoop
 from replay_ws.sim.runner import run_program
-from replay_ws.sim.world.boundary import guarded
+from replay_ws.sim.world.boundary import guarded, guards
 from replay_ws.sim.world.foreign import waits_for_others
 
 
 def run_free(program: Callable[[], Awaitable[Any]], **options: Any) -> tuple[Any, VirtualLoop]:
     """The value of ``program``, and the loop that it ran on."""
     loop = VirtualLoop()
-    with guarded(loop, threads="free", **options):
+    with guards(), guarded(loop, threads="free", **options):
         return run_program(program, loop=loop), loop
 
 
