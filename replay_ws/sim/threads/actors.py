@@ -84,6 +84,10 @@ class Actor(ABC):
     def sync(self) -> None:
         """Be ready again, and return when the schedule says so."""
 
+    def sync_at_lock(self) -> None:
+        """``sync``, and no Ctrl-C comes out of it, see ``interrupts``."""
+        self.sync()
+
     @abstractmethod
     def step(self) -> None:
         """Run by the hub: it has the baton from here to its next sync point."""
@@ -178,6 +182,13 @@ class LoopActor(Actor):
                 self._wake()
                 self._let_threads_run()
 
+    def sync_at_lock(self) -> None:
+        self.baton.interrupts.are_kept = True
+        try:
+            self.sync()
+        finally:
+            self.baton.interrupts.are_kept = False
+
     def step(self) -> None:
         self._is_ready = False
         self._may_return = True
@@ -210,8 +221,9 @@ class LoopActor(Actor):
 
     def _let_threads_run(self) -> None:
         baton = self.baton
-        with baton.lanes.only(is_an_actors) as is_any_ready:
+        with baton.interrupts, baton.lanes.only(is_an_actors) as is_any_ready:
             while not self._may_return:
+                baton.interrupts.deliver()
                 if is_any_ready():
                     handle = baton.lanes.popleft()
                     if not handle._cancelled:
@@ -345,9 +357,11 @@ class ThreadActor(Actor):
         if self.has_ended or (timeout is not None and timeout <= 0):
             return
         self._waiting_for_end.append(waiter)
-        waiter.block(f"the end of {self.name}", waiter.instant_ns(timeout))
-        if not self.has_ended:
-            self._waiting_for_end.remove(waiter)
+        try:
+            waiter.block(f"the end of {self.name}", waiter.instant_ns(timeout))
+        finally:
+            if not self.has_ended:
+                self._waiting_for_end.remove(waiter)
 
     def wake_who_waits_for_end(self) -> None:
         """Called when it has ended."""

@@ -34,6 +34,7 @@ from replay_ws.errors import DeadlockError
 from replay_ws.sim.handles import Ready, Timer
 from replay_ws.sim.lanes import LaneQueue
 from replay_ws.sim.loop import VirtualLoop
+from replay_ws.sim.threads.interrupts import Interrupts
 
 
 class Baton(ABC):
@@ -45,6 +46,7 @@ class Baton(ABC):
         self.lanes: LaneQueue = loop.lanes
         self.gate = shut_gate()
         """Opened by whoever gives the baton back."""
+        self.interrupts = Interrupts()
         self.timers = 0
         """How many actors wait for an instant."""
         self.alive = 0

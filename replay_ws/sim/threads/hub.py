@@ -51,7 +51,7 @@ class Hub(Baton):
     @contextlib.contextmanager
     def open(self) -> Iterator[None]:
         """While open, this thread is the loop's, and may start others; they end with it."""
-        with known_as(self._loop_actor), on_one_processor():
+        with known_as(self._loop_actor), on_one_processor(), self.interrupts.noticed():
             try:
                 yield
             finally:
@@ -80,33 +80,23 @@ class Hub(Baton):
 
     def _hand_to(self, thread: ThreadActor) -> None:
         """Give the baton away and wait until it is back."""
-        thread.take_baton()
-        self._wait_for_baton(thread)
-        if thread.has_ended:
-            self._retire(thread)
+        with self.interrupts:
+            thread.take_baton()
+            self._wait_for_baton(thread)
+            if thread.has_ended:
+                self._retire(thread)
 
     def _wait_for_baton(self, thread: ThreadActor) -> None:
-        interrupt: KeyboardInterrupt | None = None
         seen: object = None
-        while True:
-            try:
-                if self.gate.acquire(True, PATIENCE_S):
-                    break
-            except KeyboardInterrupt as error:
-                if interrupt is not None:  # nothing came of the first
-                    thread.is_lost = True
-                    raise
-                interrupt = error
-            if not thread.has_baton:  # it came just after the wait, or with the interrupt
-                self.gate.acquire(True, PATIENCE_S)
-                break
-            now = _progress(thread)
-            if now == seen:
-                thread.is_lost = True
-                raise _stalled(thread)
-            seen = now
-        if interrupt is not None:
-            raise interrupt
+        try:
+            while not self.gate.acquire(True, PATIENCE_S):
+                now = _progress(thread)
+                if now == seen and thread.has_baton:  # else it came just after the wait
+                    raise _stalled(thread)
+                seen = now
+        except BaseException:  # that it blocks, or a second Ctrl-C: nothing came of the first
+            thread.is_lost = True
+            raise
 
     def _retire(self, thread: ThreadActor) -> None:
         thread.join_really()  # so that the threading module forgets it at a fixed step

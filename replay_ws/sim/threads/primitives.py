@@ -110,7 +110,7 @@ class Lock(Signal):
         actor = current_actor()
         if actor is None:
             return self._lock.acquire(blocking, timeout)
-        actor.sync()
+        actor.sync_at_lock()
         has_it = self._acquire(actor, blocking, timeout)
         if has_it:
             self.holder = _holder(actor)
@@ -121,7 +121,7 @@ class Lock(Signal):
         super().release()
         actor = current_actor()
         if actor is not None:
-            actor.sync()
+            actor.sync_at_lock()
 
     # Without it a condition finds out by taking the lock, which the schedule would see.
     _is_owned = Signal.locked

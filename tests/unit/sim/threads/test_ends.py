@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import itertools
 import os
 import signal
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ from replay_ws.sim.lanes import LaneQueue
 from replay_ws.sim.loop import VirtualLoop
 from replay_ws.sim.schedule import Fifo
 from replay_ws.sim.threads import hub
-from replay_ws.sim.threads.actors import ThreadEnd
+from replay_ws.sim.threads.actors import ThreadActor, ThreadEnd
 from replay_ws.sim.threads.managed import managed_threads
 
 
@@ -184,6 +186,56 @@ def test_ctrl_c_ends_the_run_once_the_thread_comes_to_a_sync_point() -> None:
     with pytest.raises(KeyboardInterrupt):
         managed(program)
     assert seen == ["goes on to its sync point"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("nth", range(1, 8))
+def test_ctrl_c_in_the_middle_of_a_hand_over_comes_when_it_is_done(
+    when: str, nth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_overs = itertools.count(1)
+    take_baton = ThreadActor.take_baton
+
+    def interrupted(thread: ThreadActor) -> None:
+        is_now = next(hand_overs) == nth
+        if is_now and when == "before":
+            signal.raise_signal(signal.SIGINT)
+        take_baton(thread)
+        if is_now and when == "after":
+            signal.raise_signal(signal.SIGINT)
+
+    def worker() -> None:
+        for _ in range(10):
+            time.sleep(1)
+
+    async def program() -> None:
+        with ThreadPoolExecutor() as pool:
+            pool.submit(worker).result()
+
+    monkeypatch.setattr(ThreadActor, "take_baton", interrupted)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        managed(program)
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_a_second_ctrl_c_does_not_wait_for_a_thread_that_computes() -> None:
+    caught: list[bool] = []
+
+    async def program() -> None:
+        def worker() -> None:
+            while not caught:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        try:
+            threading.Thread(target=worker, daemon=True).start()
+        except KeyboardInterrupt:
+            caught.append(True)
+            raise
+
+    with pytest.raises(KeyboardInterrupt):
+        managed(program)
+    assert caught
 
 
 def test_what_was_made_in_a_run_is_plain_after_it() -> None:
