@@ -143,9 +143,14 @@ def executions(
     size = 1
     while batch := list(islice(remaining, size)):
         with _world(program, conditions) as world:
-            outcomes = [_outcome(program, replace(conditions, seed=each), world) for each in batch]
+            outcomes = [_outcome(program, _with(conditions, each), world) for each in batch]
         yield from outcomes
         size = min(2 * size, _BATCH_MAX)
+
+
+def _with(conditions: Conditions, seed: int) -> Conditions:
+    redactor = conditions.redactor  # the numbers of its placeholders go on from run to run
+    return replace(conditions, seed=seed, redactor=None if redactor is None else redactor.fresh())
 
 
 def _outcome(program: Program[Value], conditions: Conditions, world: World) -> Outcome[Value]:

@@ -16,7 +16,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from copy import copy
+from typing import Any, Self, TypeVar
 
 import msgpack
 
@@ -74,6 +75,15 @@ class Redactor:
         self, extra_keys: str | Iterable[str] = (), allow_keys: str | Iterable[str] = ()
     ) -> None:
         self._keys = SecretKeys(extra_keys, allow_keys)
+        self._forget()
+
+    def fresh(self) -> Self:
+        """A redactor for the same keys, which has seen no secret yet."""
+        other = copy(self)
+        other._forget()
+        return other
+
+    def _forget(self) -> None:
         self._placeholders: dict[str, str] = {}
         self._echoes: list[str] = []  # longest first
         # Lower-case words beyond the usual ones that make a text suspicious.

@@ -49,6 +49,7 @@ from replay_ws.sim.world.aliases import (
 from replay_ws.sim.world.patches import Patch, patched
 
 _WORD_BYTES = 8
+_Word = Callable[[str], int]
 
 
 class _Here(threading.local):
@@ -65,8 +66,8 @@ class Entropy:
         self._seed = seed
         self._streams: dict[str, Iterator[int]] = {}
         self._shared = [
-            _Shared(random.getstate, random.setstate, self._seed_random),
-            _Shared(_memories, _remember, lambda: _remember(_MEMORIES)),
+            _Shared(random.getstate, random.setstate, _seed_random),
+            _Shared(_memories, _remember, _forget),
         ]
         self._has_numpy = False
         self._globals = globals_of(program)
@@ -80,7 +81,7 @@ class Entropy:
         self._streams.clear()
         self._names.renew()
         for shared in self._shared:
-            shared.begin()
+            shared.begin(self.word)
 
     def __enter__(self) -> Entropy:
         self.install()
@@ -123,12 +124,12 @@ class Entropy:
         self._aliases = [*_ALIASES.everywhere(), *_ALIASES.among(self._globals)]
         show_stand_ins(self._aliases)
         for shared in self._shared:
-            shared.swap()
+            shared.swap(self.word)
 
     def withdraw(self) -> None:
         """Give it back; draws go on where they were at the next ``install``."""
         for shared in reversed(self._shared):
-            shared.swap()
+            shared.swap(self.word)
         show_reals([*self._aliases, *_ALIASES.everywhere()])
         self._names.__exit__(None, None, None)
         _here.entropy, self._outer = self._outer, None
@@ -142,33 +143,30 @@ class Entropy:
         numpy = sys.modules.get("numpy.random")
         if numpy is not None and not self._has_numpy:
             self._has_numpy = True
-            self._shared.append(_Shared(*_numpys_state(numpy), lambda: self._seed_numpy(numpy)))
-
-    def _seed_random(self) -> None:
-        _real_seed(_module_random, self.word("random"))
-
-    def _seed_numpy(self, numpy: ModuleType) -> None:
-        bits = _bits_for_runs(numpy)
-        numpy.set_bit_generator(bits if bits is not numpy.get_bit_generator() else numpy.MT19937(0))
-        numpy.seed(self.word("numpy") >> 32)
+            self._shared.append(
+                _Shared(*_numpys_state(numpy), functools.partial(_seed_numpy, numpy))
+            )
 
 
 class _Shared:
-    """The state of a generator that the whole process shares: the run's, or that of the rest."""
+    """A state that the whole process shares: the run's, or that of the rest.
+
+    ``begin`` makes that of a new run, from words for a purpose.
+    """
 
     def __init__(
-        self, get: Callable[[], Any], put: Callable[[Any], None], begin: Callable[[], None]
+        self, get: Callable[[], Any], put: Callable[[Any], None], begin: Callable[[_Word], None]
     ) -> None:
         self._get = get
         self._put = put
         self.begin = begin
         self._waiting: Any = None
 
-    def swap(self) -> None:
+    def swap(self, word: _Word) -> None:
         """Bring out the state that waits and keep the present one."""
         present = self._get()
         if self._waiting is None:
-            self.begin()
+            self.begin(word)
         else:
             self._put(self._waiting)
         self._waiting = present
@@ -180,6 +178,16 @@ def keyed_entropy(seed: int, program: Callable[..., object]) -> Entropy:
     The module of ``program`` is looked through for aliases each time, others when they are new.
     """
     return Entropy(seed, program)
+
+
+def _seed_random(word: _Word) -> None:
+    _real_seed(_module_random, word("random"))
+
+
+def _seed_numpy(numpy: Any, word: _Word) -> None:
+    bits = _bits_for_runs(numpy)
+    numpy.set_bit_generator(bits if bits is not numpy.get_bit_generator() else numpy.MT19937(0))
+    numpy.seed(word("numpy") >> 32)
 
 
 @functools.cache
@@ -290,6 +298,10 @@ def _remember(memories: dict[tuple[str, str], Any]) -> None:
     for (module, name), value in memories.items():
         if module in sys.modules:
             setattr(sys.modules[module], name, value)
+
+
+def _forget(_: _Word) -> None:
+    _remember(_MEMORIES)
 
 
 _module_random: random.Random = random.seed.__self__  # type: ignore[attr-defined]

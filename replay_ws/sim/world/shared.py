@@ -72,9 +72,7 @@ class World:
         enter(imports_outside([entropy, clock, *workers]))
         self._parts, self._workers = (entropy, clock), workers
 
-    def _restart(
-        self, parts: tuple[Entropy, Clock], seed: int, time_ns: Callable[[], int]
-    ) -> None:
+    def _restart(self, parts: tuple[Entropy, Clock], seed: int, time_ns: Callable[[], int]) -> None:
         for names in self._names:
             names.renew()
         parts[0].restart(seed)

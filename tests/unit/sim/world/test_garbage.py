@@ -68,6 +68,22 @@ def test_a_generator_that_is_lost_in_a_cycle_is_closed_before_the_run_ends() -> 
     assert closed == [True]
 
 
+def test_a_run_leaves_nothing_to_the_collector() -> None:
+    async def program() -> None:
+        await rws.MockWebSocketManager().send_to_thread("thread-1", {"type": "agent_started"})
+        await asyncio.sleep(1)
+
+    rws.run(program, schedule="pos")
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10):
+            rws.run(program, schedule="pos")
+        assert gc.collect() < 10
+    finally:
+        gc.enable()
+
+
 @pytest.mark.parametrize("enabled", [True, False])
 def test_the_collector_is_left_as_it_was_found(enabled: bool) -> None:
     was_enabled, before = gc.isenabled(), gc.get_freeze_count()
