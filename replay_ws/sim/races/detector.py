@@ -268,11 +268,11 @@ class _Found:
         """The report."""
         first, second = _access(self._first), _access(self._second)
         read = _access(self._read) if self._read is not None else None
-        missing = _missing(self._kind, first, second, read)
+        missing = _missing(first, second, read)
         return Race(self._name, self._kind, first, second, read, missing, self.count)
 
 
-def _missing(kind: str, first: Access, second: Access, read: Access | None) -> str:
+def _missing(first: Access, second: Access, read: Access | None) -> str:
     if read is None:
         return (
             f"missing: nothing that {first.lane} releases after its {first.kind} is acquired by "
