@@ -235,7 +235,7 @@ class Trace:
         """The program gave ``outcome``, a value or an exception, and its run is over."""
         if self._loop is not None:
             self.foreign_calls = self._loop.outsiders.calls
-            del self._log.append  # type: ignore[union-attr]  # the class's own is there again
+            vars(self._log).pop("append", None)  # the class's own is there again
         digest = blake2b(outcome.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
         self._details[len(self.story)] = f"with {self.redact(outcome)}"
         self._note("", ENDS, digest, [])  # a story that stops early differs in this event

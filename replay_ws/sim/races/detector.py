@@ -335,7 +335,7 @@ _LIBRARIES = (
         for package in (asyncio, concurrent.futures)
     ),
     *(inspect.getfile(module) for module in (queue, threading)),
-    f"{Path(__file__).parents[1]}{os.sep}",
+    f"{Path(__file__).parents[2]}{os.sep}",
     "<",
 )
 """How the names of files begin whose code no report should blame."""

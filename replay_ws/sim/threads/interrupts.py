@@ -8,6 +8,7 @@ either, and ``Condition.wait`` relies on that: it has to give back the lock that
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import contextlib
 import signal
 import threading
@@ -17,8 +18,9 @@ from typing import Any
 
 _Handler = Callable[[int, FrameType | None], Any]
 
-_real_signal = signal.signal
-_real_getsignal = signal.getsignal
+# Those of the module ``signal`` are guarded in a run, and this one may be first imported there.
+_real_signal = _signal.signal
+_real_getsignal = _signal.getsignal
 
 
 class Interrupts:
