@@ -20,6 +20,7 @@ from replay_ws.errors import ConfigError, ProgramError, unknown
 from replay_ws.events.log import Header, Op
 from replay_ws.events.model import Plan
 from replay_ws.faults.configuration import DEFAULT, MockConfiguration
+from replay_ws.faults.toxics import require_plan
 from replay_ws.recording import CURRENT, LoopClock, Recording
 from replay_ws.session import RunResult, Session
 from replay_ws.sim.loop import VirtualLoop
@@ -72,6 +73,8 @@ class Conditions:
             value = getattr(self, name)
             if not is_right(value):
                 raise ConfigError(f"{name} is {value!r:.60}", mend=mend)
+        if self.plan is not None:
+            require_plan(self.plan)
         if self.preempt and self.threads != "managed":
             raise ConfigError("preempt is for managed threads", mend='add threads="managed"')
 

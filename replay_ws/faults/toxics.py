@@ -16,8 +16,9 @@ from functools import lru_cache
 from typing import Protocol
 
 from replay_ws.clock import ms
+from replay_ws.errors import ConfigError, unknown
 from replay_ws.events.log import Direction, Log
-from replay_ws.events.model import Decision
+from replay_ws.events.model import SCHEDULING, Decision, Plan
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.rng import WORD, Stream, below, threshold
 
@@ -120,6 +121,27 @@ class Dice:
             Stream(self._seed, f"{toxic}:{about}", connection),
             Stream(self._seed, f"{toxic}.amount:{about}", connection),
         )
+
+
+_AMOUNT_MAX = (1 << 63) - 1
+
+
+def require_plan(plan: Plan) -> None:
+    """Raises ConfigError when a decision of ``plan`` is none that a run could have taken."""
+    if not isinstance(plan, Plan):
+        raise ConfigError(f"plan is {plan!r:.60}", mend="pass the plan of a session")
+    for number, decision in enumerate(plan):
+        where = f"decision {number} of the plan"
+        if not isinstance(decision, Decision):
+            raise ConfigError(f"{decision!r:.60} is no Decision", where=where, mend="leave it out")
+        if decision.toxic not in NAMES and decision.toxic not in SCHEDULING:
+            raise unknown("toxic", decision.toxic, [*NAMES, *SCHEDULING])
+        for name, low in (("index", 0), ("attempt", 0), ("amount", 1)):
+            value = getattr(decision, name)
+            if type(value) is not int or not low <= value <= _AMOUNT_MAX:
+                raise ConfigError(
+                    f"{name} is {value!r:.60}", where=where, mend=f"a whole number from {low}"
+                )
 
 
 class Script:

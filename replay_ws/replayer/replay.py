@@ -9,7 +9,7 @@ from replay_ws.events.log import Log
 from replay_ws.events.model import Plan
 from replay_ws.faults.configuration import MockConfiguration, require_configuration
 from replay_ws.faults.modes import MockBehaviorMode
-from replay_ws.faults.toxics import Chance, Dice, Script
+from replay_ws.faults.toxics import Chance, Dice, Script, require_plan
 from replay_ws.playback import play
 from replay_ws.session import Session
 
@@ -30,6 +30,8 @@ def replay(
     """
     if config is not None:
         require_configuration(config)
+    if plan is not None:
+        require_plan(plan)
     if mode is not None:
         config = (config or MockConfiguration()).replace(mode=mode)
     seed = MockConfiguration(seed=seed).seed  # refuses what is no seed

@@ -113,6 +113,8 @@ class Objects:
         return kind if count == 1 else f"{kind}#{count}"
 
     def _change(self, kind: type) -> None:
+        if issubclass(kind, tuple(CONTAINERS)):  # what it does to its items would not be seen
+            raise _unwatchable(kind, f"it is a {kind.__mro__[1].__name__} with a class of its own")
         says_itself: Any = getattr(kind, "__watched__", None)
         if says_itself is not None:
             patches = says_itself(lambda target: self._watched.get(id(target)))
@@ -121,11 +123,7 @@ class Objects:
         try:
             self._changes.enter_context(patched(patches))
         except (TypeError, AttributeError) as error:
-            raise ConfigError(
-                f"an object of type {kind.__qualname__} cannot be watched: {error}",
-                mend="watch an object of a class written in Python that holds it, or one of: "
-                + known(container.__name__ for container in CONTAINERS),
-            ) from error
+            raise _unwatchable(kind, str(error)) from error
         self._classes.add(kind)
 
     def close(self) -> None:
@@ -134,6 +132,14 @@ class Objects:
             put_back(watched)
         self._changes.close()
         self._watched.clear()
+
+
+def _unwatchable(kind: type, why: str) -> ConfigError:
+    return ConfigError(
+        f"an object of type {kind.__qualname__} cannot be watched: {why}",
+        mend="watch an object of a class written in Python that holds it, or one of: "
+        + known(container.__name__ for container in CONTAINERS),
+    )
 
 
 # --- attributes ------------------------------------------------------------------------------

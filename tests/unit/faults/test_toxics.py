@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from replay_ws.clock import NS_PER_MS
+from replay_ws.errors import ConfigError
 from replay_ws.events.log import Channel, Connection, Direction, Log
-from replay_ws.events.model import Decision
+from replay_ws.events.model import Decision, Plan
 from replay_ws.faults.configuration import FIELDS, MockConfiguration
-from replay_ws.faults.toxics import NAMES, TOXICS, Dice, Script
+from replay_ws.faults.toxics import NAMES, TOXICS, Dice, Script, require_plan
 from replay_ws.rng import Stream, below
 
 
@@ -109,3 +112,31 @@ def test_a_script_strikes_what_stands_in_it_and_nothing_else() -> None:
     for about in ((2, 2, 4, 1), (1, 2, 4, 1), (3, 1, 4, 1), (3, 2, 5, 1), (3, 2, 4, 0)):
         assert script.strike("timeout", *about) == 0
     assert script.strike("loss", 3, 2, 4, 1) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"toxic": "los"}, "did you mean 'loss'"),
+        ({"toxic": "holds"}, "did you mean 'hold'"),
+        ({"index": -1}, "index is -1"),
+        ({"amount": 0}, "amount is 0"),
+        ({"amount": 1.5}, "amount is 1.5"),
+        ({"amount": 10**30}, "amount is 1000"),
+        ({"attempt": True}, "attempt is True"),
+    ],
+)
+def test_a_plan_with_a_decision_that_no_run_takes_is_refused(
+    changes: dict[str, Any], said: str
+) -> None:
+    good = Decision("hold", "main/worker", Direction.DOWNSTREAM, "", 0, 0, 1)
+    require_plan(Plan((good,)))
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        require_plan(Plan((good, replace(good, **changes))))
+
+
+def test_a_plan_of_something_else_is_refused() -> None:
+    with pytest.raises(ConfigError, match="is no Decision"):
+        require_plan(Plan((1,)))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="plan is"):
+        require_plan([])  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import json
 import pickle
 import threading
 from abc import ABC, abstractmethod
-from collections import defaultdict, deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -534,3 +534,14 @@ def test_a_key_is_named_without_an_address() -> None:
     (race,) = rws.run(program).races
     assert race.what == "dict[('k', 1)]"
     assert race.count == 2
+
+
+@pytest.mark.parametrize("container", [Counter(), OrderedDict(), type("Own", (list,), {})()])
+def test_a_container_of_another_class_is_refused_for_its_items_would_not_be_seen(
+    container: Any,
+) -> None:
+    async def program() -> None:
+        rws.watch(container)
+
+    with pytest.raises(rws.ConfigError, match="cannot be watched"):
+        rws.run(program)
