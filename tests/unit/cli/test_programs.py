@@ -96,11 +96,12 @@ def test_the_line_is_named_also_in_a_file_that_is_called_programs(source: Path) 
     assert refused.value.where == f"{own}:2"
 
 
-def test_a_file_that_is_called_like_a_module_in_use_does_not_replace_it(tmp_path: Path) -> None:
+def test_a_file_that_is_called_like_a_module_in_use_does_not_replace_it(source: Path) -> None:
     import json
 
-    (tmp_path / "json.py").write_text("async def hello(): pass")
-    find_program(f"{tmp_path / 'json.py'}:hello")
+    own = source.with_name("json.py")
+    own.write_text("async def hello(): pass")
+    find_program(f"{own}:hello")
     import json as again
 
     assert again is json
