@@ -204,7 +204,7 @@ class MockConfiguration:
             try:
                 object.__setattr__(self, name, check(value))
             except ValueError as error:
-                raise _broken(name, value, error) from None
+                raise _broken(name, value, error, "MockConfiguration") from None
         for name in _RANGES:
             low, high = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
             if low > high:
@@ -257,8 +257,8 @@ FIELDS: Mapping[str, tuple[Any, Check]] = {
 """Field -> its default and what it may hold; all but ``mode``."""
 
 
-def _broken(name: str, value: object, rule: ValueError) -> ConfigError:
-    return ConfigError(f"{name} is {value!r}", where="MockConfiguration", mend=f"it must be {rule}")
+def _broken(name: str, value: object, rule: ValueError, where: str = "") -> ConfigError:
+    return ConfigError(f"{name} is {value!r}", where=where, mend=f"it must be {rule}")
 
 
 def require_seed(value: int) -> int:

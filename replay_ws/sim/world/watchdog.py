@@ -102,7 +102,7 @@ class _Watch:
                 f"replay_ws: a step has blocked its run for {self._bound_s:g} s of real time",
                 f"{who} at {place}" if place else who,
                 *(f"  {place_of(frame)} in {frame.f_code.co_qualname}" for frame in frames),
-                "mend: await there instead of blocking, or do the work before the run",
+                'mend: await there instead of blocking, or run it with threads="managed"',
             )
         )
 
