@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from replay_ws.cassette.reader import read
 from replay_ws.sim.loop import VirtualLoop
 from replay_ws.sim.runner import run_program
 from tools.bench_peers import install_peers, races
-from tools.bench_runs import schedule, threads, websockets
+from tools.bench_runs import chain, schedule, threads, websockets
 from tools.figures import Figure, child_cpu_s, cpu_s, paired
 
 AGENT_EVENTS = (
@@ -216,26 +216,7 @@ def loop(quick: bool) -> Iterator[Figure]:
     """The virtual loop, against the stock one."""
     steps = 20_000 if quick else 100_000
 
-    def chain(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> Callable[[], None]:
-        def work() -> None:
-            running = new_loop()
-            left = steps
-
-            def step() -> None:
-                nonlocal left
-                left -= 1
-                if left:
-                    running.call_soon(step)
-                else:
-                    running.stop()
-
-            running.call_soon(step)
-            running.run_forever()
-            running.close()
-
-        return work
-
-    ratios = paired(chain(asyncio.new_event_loop), chain(VirtualLoop), 9)
+    ratios = paired(chain(asyncio.new_event_loop, steps), chain(VirtualLoop, steps), 9)
     yield Figure("call_soon chain, stock / virtual", ratios, "x", 1.5, at_least=True)
 
     async def sleepers() -> None:

@@ -43,8 +43,8 @@ def _turns(tasks: int, turns: int, new_loop: Callable[[], Any]) -> Callable[[], 
 def schedule(quick: bool) -> Iterator[Figure]:
     """A step among n ready tasks, for each policy; and a loop that writes its choices down."""
     rounds = 3 if quick else 5
-    chain = (_chain(asyncio.new_event_loop), _chain(lambda: _lanes("pos")))
-    yield Figure("call_soon chain, stock / pos", paired(*chain, rounds), "x", 1.0, at_least=True)
+    chains = (chain(asyncio.new_event_loop), chain(lambda: _lanes("pos")))
+    yield Figure("call_soon chain, stock / pos", paired(*chains, rounds), "x", 1.0, at_least=True)
     for count in (2, 100):
         turns = (40_000 if quick else 200_000) // count
         loops = (
@@ -74,7 +74,9 @@ def _us_per_step(policy: str, tasks: int, turns: int) -> float:
     return (many - few) / (tasks * turns) * 1e6
 
 
-def _chain(new_loop: Callable[[], Any], steps: int = 50_000) -> Callable[[], None]:
+def chain(new_loop: Callable[[], Any], steps: int = 50_000) -> Callable[[], None]:
+    """So many callbacks on a loop of its own, each of which calls for the next."""
+
     def work() -> None:
         running = new_loop()
         left = steps

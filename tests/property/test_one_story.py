@@ -9,7 +9,7 @@ import pytest
 
 from tests.stories import STORIES, told
 
-RUNS = {"fifo": 20, "pos": 100, "random": 20}
+RUNS = 100
 
 
 def noise() -> Iterator[None]:
@@ -25,9 +25,9 @@ def noise() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("schedule", RUNS)
+@pytest.mark.parametrize("schedule", ["fifo", "pos", "random"])
 @pytest.mark.parametrize("name", STORIES)
 def test_one_seed_has_one_outcome_whatever_the_heap_saw_before(name: str, schedule: str) -> None:
     heap = noise()
-    outcomes = {told(name, schedule) for _ in range(RUNS[schedule]) if next(heap) is None}
+    outcomes = {told(name, schedule) for _ in range(RUNS) if next(heap) is None}
     assert len(outcomes) == 1
