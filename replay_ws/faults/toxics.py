@@ -1,160 +1,466 @@
-"""Toxics: keyed chances to harm one message, and the two ways to decide whether they strike.
+"""Toxics: what harms messages on a direction of a connection, as data.
 
-``Dice`` draws from the seed. ``Script`` reads a plan instead: what stands in it strikes, everything
-else does not. A channel asks either of them the same question, so that a run and its replay
-from the plan take the same way through the same code.
+A toxic is a row: its type, a name of its own, the direction it works on, which connections it is for,
+and the type's attributes. ``TYPES`` says what types there are; names and units of their attributes
+are those of toxiproxy and netem where these have them (milliseconds, probabilities 0..1, bytes). The
+order of the table is the order in which toxics meet a message.
 
-A strike is an *amount*, an integer above 0: nanoseconds for an outage, a timeout or a delay, a
-position for a damaged payload, 1 where there is nothing to measure. 0 is "no strike".
+A type is *what* is done; how it is done stands in ``replay_ws.channel``, when chance lets it happen
+in ``replay_ws.faults.chance``. A configuration's own fields make one toxic of a type each, named
+like the type: ``packet_loss_rate=0.2`` and ``Toxic("loss", rate=0.2)`` are the same row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Protocol
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple, Self
 
-from replay_ws.clock import ms
-from replay_ws.errors import ConfigError, unknown
-from replay_ws.events.log import Direction, Log
-from replay_ws.events.model import SCHEDULING, Decision, Plan
-from replay_ws.faults.configuration import MockConfiguration
-from replay_ws.rng import WORD, Stream, below, threshold
+from replay_ws.errors import ConfigError, known, unknown
+from replay_ws.events.log import Direction
+from replay_ws.faults import checks
+from replay_ws.faults.checks import (
+    Check,
+    choice,
+    close_code,
+    count,
+    flag,
+    integer,
+    latency,
+    milliseconds,
+    number,
+    optional,
+    rate,
+    several,
+    size,
+)
+from replay_ws.faults.malformed import KINDS
+
+STREAMS: Mapping[str, tuple[Direction, ...]] = {
+    "downstream": (Direction.DOWNSTREAM,),
+    "upstream": (Direction.UPSTREAM,),
+    "both": (Direction.DOWNSTREAM, Direction.UPSTREAM),
+}
+LINKS = ("message", "tcp", "bytes")
+"""What harm is possible. ``message`` may lose, double and reorder single messages; ``tcp`` only
+delays, in order, and loses what is on its way when the connection dies; ``bytes`` is a ``tcp`` whose
+frames can be harmed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Toxic:
-    """A row of the table: which field is its rate, and from which range its amount comes.
+class Attribute(NamedTuple):
+    """What one attribute of a type may hold, and which field of a configuration gives it."""
 
-    ``amount`` names the fields of a range in milliseconds, ``<name>_min`` and ``<name>_max``;
-    a toxic without a rate always strikes when its range is not empty.
+    default: Any
+    check: Check
+    field: str = ""
+    of_field: Callable[[Any], Any] = lambda value: value
+
+
+class Type(NamedTuple):
+    """A type of toxic.
+
+    ``amount`` is what a strike measures: nothing, a ``position``, the delay beyond a ``latency``, or
+    a range of milliseconds between the attributes ``<amount>_min`` and ``<amount>_max``. ``needs``
+    is the attribute without which a configuration's fields make no such toxic. ``links`` are those
+    on which there is such harm.
     """
 
-    name: str
-    rate: str = ""
+    says: str
+    attributes: Mapping[str, Attribute]
+    needs: str = "rate"
     amount: str = ""
+    links: tuple[str, ...] = LINKS
 
 
-TOXICS = (
-    Toxic("failure", rate="failure_rate"),
-    Toxic("timeout", rate="timeout_probability", amount="timeout_ms"),
-    Toxic("loss", rate="packet_loss_rate"),
-    Toxic("auth", rate="auth_failure_rate"),
-    Toxic("partition", rate="partition_start_probability", amount="partition_duration_ms"),
-    Toxic("malformed", rate="malformed_rate", amount="position"),
-    Toxic("duplicate", rate="duplicate_rate"),
-    Toxic("jitter", amount="jitter_ms"),
-    Toxic("race", rate="race_rate", amount="race_delay_ms"),
-)
-
-NAMES = frozenset(toxic.name for toxic in TOXICS)
-
-_POSITIONS = 1 << 48
+_RATE = Attribute(1.0, rate)
+_CORRELATION = Attribute(0.0, rate)
 
 
-def _range(toxic: Toxic, config: MockConfiguration) -> tuple[int, int]:
-    """The lowest and highest amount; only jitter may be 0, which is then no strike."""
-    match toxic.amount:
-        case "":
-            return 1, 1
-        case "position":
-            return 1, _POSITIONS
-        case "jitter_ms":
-            return 0, ms(config.jitter_ms)
-        case name:
-            low, high = (ms(getattr(config, f"{name}_{end}")) for end in ("min", "max"))
-            return max(1, low), max(1, high)
+def _rate(field: str) -> Attribute:
+    return Attribute(1.0, rate, field)
 
 
-@lru_cache(maxsize=256)
-def _rules(config: MockConfiguration) -> Mapping[str, tuple[int, int, int]]:
-    """For each toxic that may strike: its rate as a threshold, lowest amount, number of amounts."""
-    rules = {}
-    for toxic in TOXICS:
-        rate = threshold(getattr(config, toxic.rate)) if toxic.rate else WORD
-        low, high = _range(toxic, config)
-        if rate and high:
-            rules[toxic.name] = (rate, low, high - low + 1)
-    return rules
+TYPES: Mapping[str, Type] = {
+    # --- at the handshake, and while a connection is open ---
+    "connect": Type(
+        "a handshake is late, or refused",
+        {
+            "rate": _RATE,
+            "delay": Attribute(0.0, milliseconds),
+            "refuse": Attribute(
+                None,
+                optional(
+                    choice("http_401", "http_403", "http_429", "http_503", "refuse", "rst", "hang")
+                ),
+            ),
+        },
+    ),
+    "connection_limit": Type(
+        "a connection too many is refused",
+        {
+            "limit": Attribute(None, optional(count), "connection_limit"),
+            "per_user": Attribute(None, optional(count), "connections_per_user"),
+            "policy": Attribute(
+                "http_503",
+                choice(
+                    "http_503",
+                    "http_429",
+                    "accept_then_close_1013",
+                    "close_1008",
+                    "backlog_hang",
+                    "evict_oldest",
+                ),
+                "connection_policy",
+            ),
+            "retry_after": Attribute(1_000.0, milliseconds, "retry_after_ms"),
+        },
+        needs="limit",
+    ),
+    "auth": Type(
+        "a message, the first message or the handshake is refused",
+        {
+            "rate": _rate("auth_failure_rate"),
+            "when": Attribute(
+                "message", choice("message", "first_message", "handshake"), "auth_when"
+            ),
+            "status": Attribute(401, integer(400, 599, "an HTTP status"), "auth_status"),
+            "code": Attribute(4401, close_code, "auth_close_code"),
+        },
+    ),
+    "token": Type(
+        "a token expires so long after the handshake, and the connection is closed",
+        {
+            "ttl": Attribute(None, optional(number(0.001, checks.DAY_MS, "ms")), "token_ttl_ms"),
+            "code": Attribute(4401, close_code, "auth_close_code"),
+            "renewable": Attribute(True, flag, "token_renewable"),
+        },
+        needs="ttl",
+    ),
+    "heartbeat": Type(
+        "a peer that hears nothing finds out that the connection is dead",
+        {
+            "ping_interval": Attribute(
+                None, optional(number(1, checks.DAY_MS, "ms")), "ping_interval_ms"
+            ),
+            "ping_timeout": Attribute(20_000.0, milliseconds, "ping_timeout_ms"),
+        },
+        needs="ping_interval",
+    ),
+    "idle": Type(
+        "a proxy drops a connection on which nothing has moved for so long",
+        {"timeout": Attribute(60_000.0, number(1, checks.DAY_MS, "milliseconds"))},
+        needs="timeout",
+    ),
+    "reset_peer": Type(
+        "the connection is lost so long after it was opened, or at a message",
+        {
+            "timeout": Attribute(0.0, milliseconds),
+            "how": Attribute("rst", choice("rst", "fin", "blackhole")),
+        },
+        needs="timeout",
+    ),
+    "limit_data": Type(
+        "the connection is lost after so much",
+        {
+            "bytes": Attribute(None, optional(size)),
+            "messages": Attribute(None, optional(count)),
+            "how": Attribute("fin", choice("rst", "fin")),
+        },
+        needs="bytes",
+    ),
+    "drain": Type(
+        "the server goes away and closes every connection, within ``stagger``",
+        {
+            "code": Attribute(1001, close_code),
+            "stagger": Attribute(0.0, milliseconds),
+        },
+        needs="code",
+        amount="stagger",
+    ),
+    "slow_close": Type(
+        "closing takes so long; longer than 10 s and there is no close frame",
+        {"delay": Attribute(1_000.0, milliseconds)},
+        needs="delay",
+    ),
+    # --- before a message is taken ---
+    "rate_limit": Type(
+        "so many messages per second and no more",
+        {
+            "rate": Attribute(None, optional(number(0.001, 1e9, "per second")), "rate_limit"),
+            "burst": Attribute(1, count, "rate_limit_burst"),
+            "policy": Attribute("reject", choice("reject", "close")),
+            "code": Attribute(1008, close_code),
+            "penalty": Attribute(0.0, milliseconds),
+        },
+    ),
+    # --- is there a way at all ---
+    "partition": Type(
+        "an outage begins",
+        {
+            "rate": _rate("partition_start_probability"),
+            "duration_min": Attribute(1_000.0, milliseconds, "partition_duration_ms_min"),
+            "duration_max": Attribute(3_000.0, milliseconds, "partition_duration_ms_max"),
+            "kind": Attribute(
+                None,
+                optional(choice("reject", "blackhole", "hold", "drop", "reset", "refuse")),
+                "partition_policy",
+            ),
+            "direction": Attribute("both", choice(*STREAMS), "partition_direction"),
+            "rto_min": Attribute(200.0, number(1, 120_000, "milliseconds")),
+            "rto_max": Attribute(120_000.0, number(1, 120_000, "milliseconds")),
+        },
+        amount="duration",
+    ),
+    # --- one attempt; again while retries last ---
+    "failure": Type("an attempt fails, and the sender is told", {"rate": _rate("failure_rate")}),
+    "timeout": Type(
+        "an attempt gets no answer in time",
+        {
+            "rate": _rate("timeout_probability"),
+            "timeout_min": Attribute(5_000.0, milliseconds, "timeout_ms_min"),
+            "timeout_max": Attribute(10_000.0, milliseconds, "timeout_ms_max"),
+            "kind": Attribute("reject", choice("reject", "late_ack", "stall"), "timeout_kind"),
+        },
+        amount="timeout",
+    ),
+    "loss": Type(
+        "an attempt is lost",
+        {
+            "rate": _rate("packet_loss_rate"),
+            "correlation": Attribute(0.0, rate, "loss_correlation"),
+            "model": Attribute("random", choice("random", "gemodel", "state")),
+            "p": Attribute(0.0, rate),
+            "r": Attribute(1.0, rate),
+            "1-h": Attribute(1.0, rate),
+            "1-k": Attribute(0.0, rate),
+            **{name: Attribute(0.0, rate) for name in ("p13", "p31", "p32", "p23", "p14")},
+        },
+    ),
+    # --- its flight ---
+    "latency": Type(
+        "a message takes so long",
+        {
+            "latency": Attribute(0.0, latency, "latency_ms"),
+            "jitter": Attribute(0.0, latency),
+            "correlation": Attribute(0.0, rate, "latency_correlation"),
+            "distribution": Attribute(
+                "uniform",
+                choice("uniform", "normal", "pareto", "paretonormal"),
+                "latency_distribution",
+            ),
+        },
+        needs="latency",
+        amount="latency",
+    ),
+    "slicer": Type(
+        "a message travels in slices, each so much later than the one before",
+        {
+            "average_size": Attribute(1_024, size),
+            "size_variation": Attribute(0, integer(0, 1 << 40, "bytes")),
+            "delay": Attribute(0.0, number(0, 1e9, "microseconds")),
+        },
+        needs="average_size",
+        amount="position",
+    ),
+    "race": Type(
+        "a message is held back, so that other connections overtake it",
+        {
+            "rate": _rate("race_rate"),
+            "delay_min": Attribute(1.0, latency, "race_delay_ms_min"),
+            "delay_max": Attribute(5.0, latency, "race_delay_ms_max"),
+        },
+        amount="delay",
+    ),
+    "reorder": Type(
+        "a message skips the delay, and overtakes those before it",
+        {
+            "rate": _RATE,
+            "gap": Attribute(1, count),
+            "correlation": _CORRELATION,
+        },
+        links=("message",),
+    ),
+    "malformed": Type(
+        "a message arrives damaged",
+        {
+            "rate": _rate("malformed_rate"),
+            "kinds": Attribute(("truncate_json",), several(*KINDS), "malformed_kinds"),
+        },
+        amount="position",
+    ),
+    "corrupt": Type(
+        "one bit of a message arrives flipped",
+        {"rate": _RATE, "correlation": _CORRELATION},
+        amount="position",
+        links=("message", "bytes"),
+    ),
+    "duplicate": Type(
+        "a message arrives twice",
+        {"rate": _rate("duplicate_rate"), "correlation": _CORRELATION},
+        links=("message",),
+    ),
+    # --- its queue, and what serves it ---
+    "queue": Type(
+        "so much may be on its way",
+        {
+            "messages": Attribute(None, optional(count), "message_queue_size"),
+            "bytes": Attribute(None, optional(size), "memory_limit"),
+            "low_water": Attribute(None, optional(integer(0, 1 << 31, "messages")), "low_water"),
+            "overflow": Attribute(
+                None,
+                optional(choice("drop_oldest", "drop_newest", "reject", "block", "close_1013")),
+                "overflow",
+            ),
+        },
+        needs="messages",
+    ),
+    "bandwidth": Type(
+        "so many KB (of 1,024 bytes) per second, after a burst",
+        {
+            "rate": Attribute(
+                None,
+                optional(number(1 / 1024, 1e9, "KB per second")),
+                "bandwidth_limit",
+                lambda limit: limit and limit / 1024,
+            ),
+            "burst": Attribute(0, integer(0, 1 << 40, "bytes"), "bandwidth_burst"),
+        },
+    ),
+    "consumer": Type(
+        "the receiver takes so many messages per second",
+        {"rate": Attribute(None, optional(number(0.001, 1e9, "per second")), "consume_rate")},
+    ),
+    "gc": Type(
+        "after so many bytes the receiver collects garbage, and takes nothing meanwhile",
+        {
+            "threshold": Attribute(None, optional(size), "gc_threshold"),
+            "pause": Attribute(50.0, milliseconds, "gc_pause_ms"),
+        },
+        needs="threshold",
+    ),
+}
+
+TOXICS_MAX = 64
+"""More on one channel is a mistake, and would cost every message."""
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
 
-class Chance(Protocol):
-    """Who decides whether a toxic strikes."""
+@dataclass(frozen=True, slots=True, init=False)
+class Toxic:
+    """One toxic: ``Toxic("latency", latency=200, jitter=50, name="slow", stream="upstream")``.
 
-    active: frozenset[str]
-    """Names of the toxics that may strike at all."""
+    ``name`` (by default the type's) keys its draws and tells toxics of one type apart. ``toxicity`` is
+    the share of connections it is for, drawn once for each; ``connection`` a pattern (``*``, ``?``)
+    of their names. Raises ConfigError for a type, an attribute or a value that there is not.
+    """
 
-    def strike(self, toxic: str, lane: int, kind: int, index: int, attempt: int = 0) -> int:
-        """The amount with which ``toxic`` strikes a message, or 0."""
-        ...
+    type: str
+    name: str
+    stream: str
+    toxicity: float
+    connection: str
+    attributes: tuple[tuple[str, Any], ...]
+    _values: Mapping[str, Any] = field(compare=False, repr=False)
 
-
-class Dice:
-    """Chance from a seed: every draw is keyed by what it is about (see ``replay_ws.rng``)."""
-
-    def __init__(self, seed: int, config: MockConfiguration, log: Log) -> None:
-        self._seed = seed
-        self._log = log
-        self._rules = _rules(config)
-        self.active = frozenset(self._rules)
-        self._streams: dict[tuple[str, int, int, int], tuple[Stream, Stream]] = {}
-
-    def strike(self, toxic: str, lane: int, kind: int, index: int, attempt: int = 0) -> int:
-        rule = self._rules.get(toxic)
-        if rule is None:
-            return 0
-        rate, low, span = rule
-        key = (toxic, lane, kind, attempt)
-        streams = self._streams.get(key)
-        if streams is None:
-            streams = self._streams[key] = self._open(*key)
-        if rate < WORD and streams[0].draw(index) >= rate:
-            return 0
-        return low + below(streams[1].draw(index), span) if span > 1 else low
-
-    def _open(self, toxic: str, lane: int, kind: int, attempt: int) -> tuple[Stream, Stream]:
-        """The streams of one toxic: whether it strikes, and how hard."""
-        connection = self._log.connections[lane >> 1].name
-        about = f"{Direction(lane & 1).name.lower()}:{self._log.kinds[kind]}:{attempt}"
-        return (
-            Stream(self._seed, f"{toxic}:{about}", connection),
-            Stream(self._seed, f"{toxic}.amount:{about}", connection),
-        )
-
-
-_AMOUNT_MAX = (1 << 63) - 1
-
-
-def require_plan(plan: Plan) -> None:
-    """Raises ConfigError when a decision of ``plan`` is none that a run could have taken."""
-    if not isinstance(plan, Plan):
-        raise ConfigError(f"plan is {plan!r:.60}", mend="pass the plan of a session")
-    for number, decision in enumerate(plan):
-        where = f"decision {number} of the plan"
-        if not isinstance(decision, Decision):
-            raise ConfigError(f"{decision!r:.60} is no Decision", where=where, mend="leave it out")
-        if decision.toxic not in NAMES and decision.toxic not in SCHEDULING:
-            raise unknown("toxic", decision.toxic, [*NAMES, *SCHEDULING])
-        for name, low in (("index", 0), ("attempt", 0), ("amount", 1)):
-            value = getattr(decision, name)
-            if type(value) is not int or not low <= value <= _AMOUNT_MAX:
+    def __init__(
+        self,
+        type: str,
+        *,
+        name: str = "",
+        stream: str = "downstream",
+        toxicity: float = 1.0,
+        connection: str = "*",
+        **attributes: Any,
+    ) -> None:
+        if not isinstance(type, str) or type not in TYPES:
+            raise unknown("type of toxic", type, TYPES)
+        where = f"toxic {name or type}"
+        own = TYPES[type].attributes
+        for attribute in attributes:
+            if attribute not in own:
+                raise unknown(f"attribute of {type}", attribute, [*own, *_COMMON])
+        common = {"name": name or type, "stream": stream, "toxicity": toxicity}
+        for key, value in {**common, "connection": connection}.items():
+            object.__setattr__(self, key, _checked(key, value, _COMMON[key], where))
+        values = {
+            key: _checked(key, attributes.get(key, attribute.default), attribute.check, where)
+            for key, attribute in own.items()
+        }
+        for low in (key for key in values if key.endswith("_min")):
+            high = f"{low[:-4]}_max"
+            if values[low] > values[high]:
                 raise ConfigError(
-                    f"{name} is {value!r:.60}", where=where, mend=f"a whole number from {low}"
+                    f"{low} is {values[low]:g}, above {high} {values[high]:g}",
+                    where=where,
+                    mend="swap the two",
                 )
+        object.__setattr__(self, "type", type)
+        object.__setattr__(self, "attributes", tuple(values.items()))
+        object.__setattr__(self, "_values", values)
+
+    @classmethod
+    def of(cls, values: Any, where: str = "toxic") -> Self:
+        """The toxic that a mapping describes, as in a plan file or a cassette; or ConfigError."""
+        if isinstance(values, cls):
+            return values
+        if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
+            raise ConfigError(
+                f"{values!r:.60} is no toxic",
+                where=where,
+                mend="write a table with a type: {type = 'latency', latency = 200}",
+            )
+        if "type" not in values:
+            raise ConfigError("a toxic has no type", where=where, mend=f"one of: {known(TYPES)}")
+        try:
+            return cls(**values)
+        except ConfigError as error:
+            inner = f"{where}: {error.where}" if error.where else where
+            raise ConfigError(error.what, where=inner, mend=error.mend) from None
+
+    def __getitem__(self, attribute: str) -> Any:
+        return self._values[attribute]
+
+    def plain(self) -> dict[str, Any]:
+        """The toxic as plain data, with what differs from the defaults."""
+        own = TYPES[self.type].attributes
+        common = {key: getattr(self, key) for key in _COMMON}
+        said = {key: value for key, value in common.items() if value != _USUAL.get(key, self.type)}
+        said |= {key: value for key, value in self.attributes if value != own[key].default}
+        return {
+            "type": self.type,
+            **{key: list(value) if isinstance(value, tuple) else value for key, value in said.items()},
+        }
+
+    def is_for(self, connection: str, direction: Direction) -> bool:
+        """Whether the toxic is meant for this direction of a connection of this name."""
+        return direction in STREAMS[self.stream] and fnmatchcase(connection, self.connection)
+
+    def __repr__(self) -> str:
+        said = (f"{key}={value!r}" for key, value in self.plain().items() if key != "type")
+        return f"Toxic({', '.join([repr(self.type), *said])})"
 
 
-class Script:
-    """Chance from a plan: the decisions that stand in it, and no others."""
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ValueError("a name of letters, digits, - and _, which begins with a letter")
+    return value
 
-    def __init__(self, decisions: Iterable[Decision], log: Log) -> None:
-        self._amounts = {decision.key: decision.amount for decision in decisions}
-        self._log = log
-        self.active = frozenset(key[0] for key in self._amounts)
 
-    def strike(self, toxic: str, lane: int, kind: int, index: int, attempt: int = 0) -> int:
-        if toxic not in self.active:
-            return 0
-        connection = self._log.connections[lane >> 1].name
-        key = (toxic, connection, lane & 1, self._log.kinds[kind], index, attempt)
-        return self._amounts.get(key, 0)
+_COMMON: Mapping[str, Check] = {
+    "name": _name,
+    "stream": choice(*STREAMS),
+    "toxicity": rate,
+    "connection": checks.text,
+}
+"""What every toxic has."""
+_USUAL: Mapping[str, Any] = {"stream": "downstream", "toxicity": 1.0, "connection": "*"}
+
+
+def _checked(name: str, value: Any, check: Check, where: str) -> Any:
+    try:
+        return check(value)
+    except ValueError as error:
+        raise ConfigError(f"{name} is {value!r:.60}", where=where, mend=f"it must be {error}") from None
