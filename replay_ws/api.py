@@ -13,6 +13,7 @@ from replay_ws.errors import CassetteError, ConfigError
 from replay_ws.faults.configuration import (
     DEFAULT,
     MockConfiguration,
+    recorded,
     require_configuration,
     require_seed,
 )
@@ -130,7 +131,7 @@ def load(path: str | os.PathLike[str], *, partial: bool = False) -> Session:
     log = read(path, partial=partial)
     for channel in log.channels:
         try:
-            MockConfiguration(**channel.config)
+            recorded(channel.config)
         except (ConfigError, TypeError) as error:
             raise CassetteError(
                 f"the configuration of a channel is not one of ours: {error}",

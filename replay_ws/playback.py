@@ -12,12 +12,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from replay_ws.channel import ACTIONS, Network, Outcome
+from replay_ws.channel import ACTIONS, Network, Outcome, channel_of
 from replay_ws.errors import CassetteError
 from replay_ws.events.log import MESSAGES, Direction, Header, Log, Op
 from replay_ws.events.model import Decision, Plan
-from replay_ws.faults.configuration import MockConfiguration
-from replay_ws.faults.toxics import NAMES, Chance, Script
+from replay_ws.faults.chance import Chance, Script
+from replay_ws.faults.configuration import MockConfiguration, recorded
+from replay_ws.faults.pipeline import BUILT_IN, toxics_by_name
+
+DERIVED = frozenset({Op.DECISION, Op.INCIDENT})
+"""Ops that follow from the others; playing writes them anew."""
 
 ChanceFor = Callable[[int, MockConfiguration, Log], Chance]
 """Makes the chance of a channel: (its number, its configuration, the new log) -> chance."""
@@ -80,13 +84,17 @@ def play(
         if op in MESSAGES:
             network.send(op, lane, time_ns, kind, index, body)
         elif op == Op.HANDSHAKE:
-            network.connect(lane, time_ns, index, body)
+            network.connect(lane, time_ns, index, body, source.value(row).get("user", ""))
         elif op == Op.KIND:
+            network.advance(time_ns)
             log.kind(source.kinds[kind], time_ns)
         elif op == Op.CHANNEL:
             channel = source.channels[index]
-            config = config_for(index, MockConfiguration(**channel.config))
-            network.add_channel(channel.name, config, chance_for(index, config, log), time_ns)
+            old = recorded(channel.config)
+            config = config_for(index, old)
+            if config != old:
+                channel = channel_of(channel.name, config)
+            network.add_channel(channel, config, chance_for(index, config, log), time_ns)
         elif op == Op.CONNECTION:
             network.add_connection(source.connections[index], time_ns)
         elif op in (Op.CLOSE, Op.DROPPED):
@@ -97,9 +105,10 @@ def play(
                 raise _too_new(row, f"{action['do']!r} was done to the network")
             network.control(action["do"], action["channel"], time_ns)
         elif op == Op.END:
-            end_ns = max(time_ns, network.drain() if drain else network.advance(time_ns))
+            end_ns = network.finish(time_ns) if drain else max(time_ns, network.advance(time_ns))
             log.append(op, lane, end_ns, kind, index, body)
-        elif op != Op.DECISION:
+        elif op not in DERIVED:
+            network.advance(time_ns)
             log.append(op, lane, time_ns, kind, index, body)
     network.advance(source.end_ns)  # a log without an end tells what was due by its last row
     return Played(log, network.outcome)
@@ -130,9 +139,11 @@ def outcome_of(log: Log, plan: Plan) -> Outcome:
     new_rows = zip(*_numbering(played.log), strict=True)
     same = (mine == theirs for mine, theirs in zip(rows, new_rows, strict=False))
     row = next((row for row, equal in enumerate(same) if not equal), len(played.log))
-    unknown = sorted({decision.toxic for decision in plan} - NAMES)
-    if unknown:
-        raise _too_new(row, f"a message was struck by {unknown[0]!r}")
+    channels = (recorded(channel.config) for channel in log.channels)
+    known = BUILT_IN.union(*(toxics_by_name(config) for config in channels))
+    strange = sorted({d.toxic for d in plan if d.toxic.partition(".")[0] not in known})
+    if strange:
+        raise _too_new(row, f"a message was struck by {strange[0]!r}")
     raise CassetteError(
         "the recorded decisions contradict the messages: no outcome follows from the two",
         where=f"row {row}",

@@ -14,12 +14,13 @@ from itertools import count
 from typing import Protocol
 
 from replay_ws.cassette.redaction import Redactor
-from replay_ws.channel import Network
+from replay_ws.channel import Network, channel_of
 from replay_ws.errors import ConfigError, ProgramError
 from replay_ws.events.log import Header, Log, Op
 from replay_ws.events.model import Plan
+from replay_ws.faults.chance import Chance, Dice, Script
 from replay_ws.faults.configuration import DEFAULT, MockConfiguration
-from replay_ws.faults.toxics import Chance, Dice, Script
+from replay_ws.faults.pipeline import toxics_by_name
 from replay_ws.session import Session
 from replay_ws.sim.loop import VirtualLoop
 
@@ -123,10 +124,11 @@ class Recording:
             seed = header.seed if config.seed is None else config.seed
             if config.seed == header.seed:
                 config = config.replace(seed=None)  # said once, in the header
-            chance: Chance = Dice(seed, config, self.log)
+            chance: Chance = Dice(seed, toxics_by_name(config), self.log)
             if self.plan is not None:
                 chance = Script(self.plan, self.log)
-            return self.network.add_channel(name, config, chance, self.clock.now_ns())
+            channel = channel_of(name, config)
+            return self.network.add_channel(channel, config, chance, self.clock.now_ns())
 
     def require_open(self) -> None:
         """Raises ProgramError when the session is over: a session does not change any more."""
@@ -145,7 +147,9 @@ class Recording:
         """Write down something that is no message, unless the session is over."""
         with self.lock:
             if self.ended is None:
-                self.log.note(op, 0, max(self.clock.now_ns(), self.log.end_ns), value)
+                now_ns = max(self.clock.now_ns(), self.log.end_ns)
+                self.network.advance(now_ns)
+                self.log.note(op, 0, now_ns, value)
 
     async def settle(self) -> None:
         """Let time pass until nothing is on its way, but for what an outage holds."""
@@ -173,7 +177,7 @@ class Recording:
         """End the session: what is on its way arrives, and the end says how the program ended."""
         with self.lock:
             now_ns = max(self.clock.now_ns(), self.log.end_ns)
-            end_ns = max(now_ns, self.network.drain())
+            end_ns = self.network.finish(now_ns)
             ending = _ending(error, self.redactor)
             if self.escapes:
                 ending |= {"replayable": False, "because": sorted(set(self.escapes))}

@@ -19,8 +19,8 @@ from weakref import WeakKeyDictionary
 from replay_ws.errors import ConfigError, ProgramError, unknown
 from replay_ws.events.log import Header, Op
 from replay_ws.events.model import Plan
+from replay_ws.faults.chance import require_plan
 from replay_ws.faults.configuration import DEFAULT, MockConfiguration
-from replay_ws.faults.toxics import require_plan
 from replay_ws.recording import CURRENT, LoopClock, Recording
 from replay_ws.session import RunResult, Session
 from replay_ws.sim.loop import VirtualLoop

@@ -17,7 +17,6 @@ from replay_ws.channel import Outcome
 from replay_ws.clock import time_text
 from replay_ws.events.log import MESSAGES, Direction, Log, Op
 from replay_ws.events.model import Event, Fate, Ledger, Plan
-from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.faults.malformed import damage
 from replay_ws.playback import outcome_of, plan_of, strikes_of
 from replay_ws.race import Race
@@ -164,14 +163,10 @@ class Session:
     def _as_delivered(self, delivery: int, row: int) -> tuple[int, str | bytes]:
         """Op and body of one delivery: the intent's, or what the damage left of it."""
         log = self.log
-        amount = self.outcome.damages.get(delivery)
-        if not amount:
+        harmed = self.outcome.damages.get(delivery)
+        if harmed is None:
             return log.ops[row], log.bodies[row]
-        channel = log.connections[log.lanes[row] >> 1].channel
-        config = log.channels[channel].config
-        kinds = config.get("malformed_kinds") or MockConfiguration(**config).malformed_kinds
-        position, kind = divmod(amount - 1, len(kinds))
-        return damage(log.ops[row], log.bodies[row], kinds[kind], position)
+        return damage(log.ops[row], log.bodies[row], *harmed)
 
     def __repr__(self) -> str:
         duration = time_text(self.end_ns)

@@ -34,6 +34,7 @@ SHAPES: dict[int, Shape] = {
     Op.CONTROL: {"do": str, "channel": range(1 << 32)},
     Op.DECISION: [str, range(1 << 32), range(1, 1 << 63)],
     Op.SCHEDULE: [str, str, _are_pairs],
+    Op.INCIDENT: {"what": str},
     Op.END: {"status": str},
 }
 assert SHAPES.keys() == STRUCTURED

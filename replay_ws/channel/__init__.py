@@ -1,6 +1,7 @@
 """The heart, sans-IO: connections under a mode; sends and time in, deliveries and fates out."""
 
-from replay_ws.channel.network import ACTIONS, Network, Verdict
+from replay_ws.channel.network import ACTIONS, Network, channel_of
 from replay_ws.channel.outcome import Outcome
+from replay_ws.channel.transmission import Verdict
 
-__all__ = ["ACTIONS", "Network", "Outcome", "Verdict"]
+__all__ = ["ACTIONS", "Network", "Outcome", "Verdict", "channel_of"]

@@ -3,16 +3,26 @@
 A lane serves one message after the other, the earliest ready first. Ready times only grow on a lane
 that keeps its order, so that is first in, first out. What is held by an outage waits apart, but
 counts as queued.
+
+Each server is a token bucket, kept as the time at which it will have served everything so far: a
+message leaves when that time has come, less the burst that the server allows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
-from replay_ws.channel.behaviour import FOREVER, Behaviour
+from replay_ws.channel.terms import FOREVER, Terms
 from replay_ws.faults.order import RunOrder
+
+
+class Damage(NamedTuple):
+    """In which way a message arrives harmed, and where."""
+
+    kind: str
+    position: int
 
 
 class Message(NamedTuple):
@@ -23,34 +33,48 @@ class Message(NamedTuple):
     row: int
     size: int
     copy: int
-    damage: int
+    damage: Damage | None
+    sent_ns: int
 
 
 class Lane:
     """The messages on their way in one direction of one connection."""
 
     __slots__ = (
-        "behaviour",
-        "cut_until",
-        "free_ns",
+        "buckets",
+        "collected",
         "held",
+        "last_due",
         "last_ready",
         "number",
         "order",
+        "passed",
+        "passed_bytes",
+        "peak",
+        "peak_bytes",
         "queue",
+        "served_ns",
         "size",
+        "terms",
     )
 
-    def __init__(self, number: int, behaviour: Behaviour) -> None:
+    def __init__(self, number: int, terms: Terms) -> None:
         self.number = number
-        self.behaviour = behaviour
+        self.terms = terms
         self.queue: list[Message] = []  # a heap
         self.held: list[Message] = []
         self.size = 0
-        self.free_ns = 0
         self.last_ready = 0
-        self.cut_until = 0
         self.order = RunOrder()
+        self.served_ns: tuple[int, ...] = ()
+        """Per server: when it will have served what it took so far."""
+        self.last_due = 0
+        self.buckets: dict[str, int] = {}
+        """Rate limit -> when a message would be on time, or until when nothing is let in."""
+        self.passed = self.passed_bytes = 0
+        """What was sent since the connection was opened."""
+        self.collected = 0
+        """Bytes that the receiver took since it last collected garbage."""
 
     def __iter__(self) -> Iterator[Message]:
         """Everything on its way, in no particular order."""
@@ -71,16 +95,25 @@ class Lane:
         self.held.append(message)
         self.size += message.size
 
-    def release(self, now_ns: int) -> bool:
-        """The outage is over: what was held is ready. True when the head may have changed."""
+    def release(self, ready_ns: int) -> bool:
+        """What was held is ready then. True when the head may have changed."""
         held, self.held = self.held, []
         for message in held:
-            heappush(self.queue, message._replace(ready_ns=max(message.ready_ns, now_ns)))
+            heappush(self.queue, message._replace(ready_ns=max(message.ready_ns, ready_ns)))
+        if held:
+            self.last_ready = max(self.last_ready, ready_ns)
         return bool(held)
+
+    def hold_back(self, row: int) -> None:
+        """Take what was sent of ``row`` out of the queue: an outage met it after all."""
+        mine = [message for message in self.queue if message.row == row]
+        self.queue = [message for message in self.queue if message.row != row]
+        heapify(self.queue)
+        self.held += mine
 
     def drop(self, now_ns: int) -> Message:
         """Take the oldest; if it was being served, the next one's turn begins now."""
-        self.free_ns = max(self.free_ns, now_ns)
+        self.served_ns = tuple(max(served, now_ns) for served in self._served())
         return self.pop()
 
     def pop(self) -> Message:
@@ -90,34 +123,68 @@ class Lane:
         return message
 
     def clear(self) -> list[Message]:
-        """Take everything."""
-        messages = list(self)
+        """Take everything, in the order in which it was sent."""
+        messages = sorted(self, key=lambda message: message.serial)
         self.queue.clear()
         self.held.clear()
         self.size = self.last_ready = 0
         return messages
 
+    # --- service ---------------------------------------------------------------------------
+
+    def _served(self) -> tuple[int, ...]:
+        """``served_ns``, for as many servers as there are by now."""
+        return (*self.served_ns, *(0,) * len(self.terms.servers))[: len(self.terms.servers)]
+
     def due_ns(self) -> int:
         """When the head will have been served."""
         head = self.queue[0]
-        if not self.behaviour.serves:
+        if not self.terms.serves:
             return head.ready_ns
-        return max(head.ready_ns, self.free_ns) + self.behaviour.service_ns(head.size)
+        return self._serve(head, self._served(), self.last_due)[0]
+
+    def _serve(
+        self, message: Message, served_ns: tuple[int, ...], last_due: int
+    ) -> tuple[int, tuple[int, ...]]:
+        """When a message leaves, and what the servers have served then."""
+        due_ns, after = message.ready_ns, []
+        if self.terms.pauses:
+            due_ns = max(due_ns, last_due)
+        for server, before_ns in zip(self.terms.servers, served_ns, strict=True):
+            then_ns = max(before_ns, due_ns) + server.busy_ns(message.size)
+            after.append(then_ns)
+            due_ns = max(due_ns, then_ns - server.burst_ns)
+        return due_ns, tuple(after)
+
+    def serve(self) -> Message:
+        """Take the head, served."""
+        if self.terms.serves:
+            self.last_due, self.served_ns = self._serve(
+                self.queue[0], self._served(), self.last_due
+            )
+        return self.pop()
+
+    def pause(self, until_ns: int) -> None:
+        """The receiver takes nothing until then."""
+        self.last_due = max(self.last_due, until_ns)
+
+    # --- room ------------------------------------------------------------------------------
 
     def is_full(self, size: int) -> bool:
         """Whether ``size`` more bytes do not fit."""
         return self._overflows(len(self), self.size + size)
 
     def _overflows(self, count: int, size: int) -> bool:
-        terms = self.behaviour.terms
-        return count >= terms.queue_max or size > terms.queue_bytes_max
+        return count >= self.terms.queue_max or size > self.terms.queue_bytes_max
 
     def room_ns(self, size: int) -> int:
         """When ``size`` more bytes will fit; FOREVER if only the end of an outage can tell."""
-        count, filled, free_ns = len(self), self.size + size, self.free_ns
+        count, filled = len(self), self.size + size
+        served_ns, due_ns = self._served(), self.last_due
+        low_water = self.terms.low_water
         for message in sorted(self.queue):
-            free_ns = max(free_ns, message.ready_ns) + self.behaviour.service_ns(message.size)
+            due_ns, served_ns = self._serve(message, served_ns, due_ns)
             count, filled = count - 1, filled - message.size
-            if not self._overflows(count, filled):
-                return free_ns
+            if not self._overflows(count, filled) and (low_water is None or count <= low_water):
+                return due_ns
         return FOREVER

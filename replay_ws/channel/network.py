@@ -6,67 +6,44 @@ configuration, seed and intents that it was recorded with is the same bytes.
 
 What happens to a message is decided when it is sent, in this order::
 
-    admission   format, size, connection, authentication, order of events   -> rejected
-    outage      one that is on, or that this message starts                 -> rejected, held, lost
-    attempts    failure, timeout, loss; again after a delay, while retries last
-    flight      latency, jitter, race delay, damage, copies
-    queue       room for it on its lane                                     -> by overflow policy
-    service     one after the other on its lane: bandwidth, consumer
+    faults      a plan's entries that wait for such a message
+    admission   format, size, connection, authentication, rate     -> rejected
+    outage      one that is on, or that this message starts         -> rejected, held, lost
+    attempts    failure, timeout, loss; again while retries last
+    flight      latency, slices, race, damage, copies
+    queue       room for it on its lane                             -> by overflow policy
+    service     one after the other on its lane: bandwidth, consumer, pauses
 
-Chance comes before what follows from it: a queue that is full because other messages were doubled
-or late changes nothing about which messages chance strikes.
+Every strike of a toxic is written down as a decision right behind its intent, and what the network
+does of its own accord as an incident. What merely follows (a message that meets an outage which
+another one started) is not.
 
-The heap holds an entry for the head of each lane. An entry that no longer describes the head (which
-was dropped or overtaken, or whose turn comes later) is skipped when its time comes.
-
-Every strike of a toxic is written down as a decision right behind its intent. What merely follows
-(an overflow, a message that meets an outage which another one started) is not.
+The parts: ``sockets`` open and end, ``outages`` cut off, ``timetable`` unfolds the faults of a
+plan, ``transmission`` decides about a message; this file owns time.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from heapq import heappop, heappush
-from typing import NamedTuple
 
-from replay_ws.channel.behaviour import FOREVER, Behaviour
+from replay_ws.channel.behaviour import Behaviour
+from replay_ws.channel.core import Core, Socket
 from replay_ws.channel.lane import Lane, Message
+from replay_ws.channel.outages import Outages
 from replay_ws.channel.outcome import Outcome
-from replay_ws.events.log import Channel, Connection, Log, Op
+from replay_ws.channel.sockets import Sockets
+from replay_ws.channel.timetable import Timetable
+from replay_ws.channel.transmission import Send, Transmission, Verdict
+from replay_ws.clock import ms
+from replay_ws.events.log import Channel, Connection, Direction, Log, Op
 from replay_ws.events.model import Fate
+from replay_ws.faults.chance import Chance
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.faults.order import RunOrder
-from replay_ws.faults.toxics import Chance
-
-
-class Verdict(NamedTuple):
-    """What the sender learns: the fate so far, how long the send takes, the intent's row."""
-
-    fate: Fate
-    wait_ns: int
-    row: int
-
-
-class _Send(NamedTuple):
-    """One message while it is decided about."""
-
-    lane: Lane
-    kind: int
-    ordinal: int
-    row: int
-    size: int
-    now_ns: int
-
+from replay_ws.faults.toxics import Toxic
 
 ACTIONS = frozenset({"cut", "heal", "reset"})
 """What a program can do to the network by hand."""
-
-_ATTEMPT = (
-    ("failure", Fate.REJECTED_FAILURE),
-    ("timeout", Fate.REJECTED_TIMEOUT),
-    ("loss", Fate.LOST_LOSS),
-)
-"""What can befall one attempt, in the order in which it is asked for."""
 
 
 class Network:
@@ -74,66 +51,113 @@ class Network:
 
     def __init__(self, log: Log) -> None:
         self.log = log
-        self.outcome = Outcome()
-        self.behaviours: list[Behaviour] = []
-        self._lanes: list[Lane] = []
-        self._refusals: dict[int, Fate] = {}
-        self._heap: list[tuple[int, int, Lane]] = []
-        self._healing: set[int] = set()  # serials of heap entries that end an outage
-        self._serial = 0
+        self._core = Core(log)
+        self._agenda = self._core.agenda
+        self._sockets = Sockets(self._core)
+        self._outages = Outages(self._core, self._sockets)
+        self._timetable = Timetable(self._core, self._sockets, self._outages)
+        self._transmission = Transmission(self._core, self._sockets, self._outages)
+
+    @property
+    def outcome(self) -> Outcome:
+        """Deliveries and fates so far."""
+        return self._core.outcome
+
+    @property
+    def behaviours(self) -> list[Behaviour]:
+        """The channels."""
+        return self._core.behaviours
 
     # --- who is there ----------------------------------------------------------------------
 
-    def add_channel(self, name: str, config: MockConfiguration, chance: Chance, now_ns: int) -> int:
+    def add_channel(
+        self, channel: Channel, config: MockConfiguration, chance: Chance, now_ns: int
+    ) -> int:
         """Begin a channel: a mock with its configuration. Returns its number."""
-        self.behaviours.append(Behaviour(config, chance))
-        return self.log.add_channel(_channel(name, config), now_ns)
+        self.advance(now_ns)
+        number = self.log.add_channel(channel, now_ns)
+        self.behaviours.append(Behaviour(number, config, chance))
+        return number
 
     def add_connection(self, connection: Connection, now_ns: int) -> int:
         """Begin a connection and return its number; it is not open yet."""
+        self.advance(now_ns)
         number = self.log.add_connection(connection, now_ns)
-        behaviour = self.behaviours[connection.channel]
-        self._lanes += (Lane(number << 1, behaviour), Lane(number << 1 | 1, behaviour))
+        socket = Socket(number, connection.name, self.behaviours[connection.channel])
+        self._core.sockets.append(socket)
+        static = socket.behaviour.static
+        if static:
+            mine = tuple(toxic for toxic in static if self._is_for(socket, toxic, now_ns))
+            down, up = (
+                tuple(toxic for toxic in mine if toxic.is_for(socket.name, direction))
+                for direction in Direction
+            )
+            socket.static = (down, up)
+            socket.retune()
+        self._timetable.add(socket, now_ns)
         return number
+
+    def _is_for(self, socket: Socket, toxic: Toxic, now_ns: int) -> bool:
+        """Whether a toxic works on a connection: its share of them is drawn once for each."""
+        if toxic.toxicity in (0.0, 1.0):
+            return toxic.toxicity == 1.0
+        return bool(self._core.strike(f"{toxic.name}.toxicity", socket.number << 1, 0, 0, now_ns))
 
     def is_open(self, connection: int) -> bool:
         """Whether sends on ``connection`` have a chance."""
-        return connection in self._lanes[connection << 1].behaviour.open
+        return self._core.sockets[connection].is_open
 
-    def connect(self, lane_number: int, now_ns: int, index: int, body: str | bytes) -> Fate:
+    def is_closed(self, connection: int) -> bool:
+        """Whether it is a program's business to open ``connection``: the network did not end it."""
+        socket = self._core.sockets[connection]
+        return not socket.is_open and not socket.lost
+
+    def standing(self, connection: int) -> str:
+        """Where a connection stands: connected, reconnecting, error or disconnected."""
+        socket = self._core.sockets[connection]
+        if socket.is_open:
+            return "connected"
+        if socket.refusal is not None or socket.denied:
+            return "error"
+        waits = socket.lost and socket.behaviour.config.reconnect != "never"
+        return "reconnecting" if waits else "disconnected"
+
+    def connect(
+        self, lane: int, now_ns: int, index: int, body: str | bytes, user: str = ""
+    ) -> Verdict:
         """A handshake: DELIVERED when the connection is open afterwards, else why it is not."""
         self.advance(now_ns)
-        row = self.log.append(Op.HANDSHAKE, lane_number, now_ns, 0, index, body)
-        lane, connection = self._lanes[lane_number], lane_number >> 1
-        config, others = lane.behaviour.config, lane.behaviour.open - {connection}
-        send = _Send(lane, 0, index, row, 0, now_ns)
-        if not config.should_authenticate or (
-            config.auth_when == "handshake" and self._strike("auth", send)
-        ):
-            fate = Fate.REJECTED_AUTH
-        elif len(others) >= (config.connection_limit or FOREVER):
-            fate = Fate.REJECTED_CONNECTION_LIMIT
+        row = self.log.append(Op.HANDSHAKE, lane, now_ns, 0, index, body)
+        socket = self._core.sockets[lane >> 1]
+        if socket.is_open:
+            return Verdict(Fate.DELIVERED, 0, row)
+        socket.handshakes += 1
+        socket.user = user
+        once = self._timetable.attempted(socket, socket.handshakes, now_ns)
+        outage = self._outages.handshake(socket, now_ns)
+        if outage is not None:
+            silent = outage.kind == "blackhole"
+            fate, wait_ns = self._sockets.unreachable(socket, now_ns, silent=silent)
         else:
-            lane.behaviour.open.add(connection)
-            return Fate.DELIVERED
-        self._refusals[connection] = self.outcome.refusals[row] = fate
-        return fate
+            fate, wait_ns = self._sockets.connect(socket, now_ns, index, 0, once)
+        if fate is not Fate.DELIVERED:
+            self.outcome.refusals[row] = fate
+        return Verdict(fate, wait_ns, row)
 
-    def close(self, op: Op, lane_number: int, now_ns: int, body: str | bytes) -> None:
-        """CLOSE ends a connection behind what is on its way, DROPPED leaves that in doubt."""
+    def close(self, op: Op, lane: int, now_ns: int, body: str | bytes) -> int:
+        """CLOSE ends a connection behind what is on its way, DROPPED leaves that in doubt.
+
+        Returns how long the closing handshake takes.
+        """
         self.advance(now_ns)
-        self.log.append(op, lane_number, now_ns, 0, 0, body)
-        overtakes = self._lanes[lane_number].behaviour.config.close_overtakes
-        self._close(lane_number >> 1, overtakes=op is Op.DROPPED or overtakes)
-
-    def _close(self, connection: int, *, overtakes: bool) -> None:
-        self._lanes[connection << 1].behaviour.open.discard(connection)
-        self._refusals.pop(connection, None)
-        if overtakes:
-            for lane in self._lanes[connection << 1 : (connection << 1) + 2]:
-                for message in lane.clear():
-                    if self.outcome.fates[message.row] == Fate.PENDING:
-                        self.outcome.move(message.row, Fate.IN_DOUBT)
+        self.log.append(op, lane, now_ns, 0, 0, body)
+        socket = self._core.sockets[lane >> 1]
+        took_ns = 0
+        if op is Op.CLOSE:
+            took_ns = self._sockets.closing_ns(socket, now_ns)
+        overtakes = op is Op.DROPPED or socket.behaviour.config.close_overtakes
+        self._sockets.close(socket, overtakes=overtakes)
+        return took_ns
 
     def control(self, action: str, channel: int, now_ns: int) -> None:
         """What a program does to the network by hand: ``cut``, ``heal`` or ``reset`` a channel."""
@@ -141,14 +165,15 @@ class Network:
         self.advance(now_ns)
         self.log.note(Op.CONTROL, 0, now_ns, {"do": action, "channel": channel})
         behaviour = self.behaviours[channel]
-        behaviour.partitioned = action == "cut"
-        if behaviour.partitioned:
+        if action == "cut":
+            self._outages.cut(behaviour, now_ns)
             return
-        for lane in self._lanes:
-            if lane.behaviour is behaviour:
-                self._heal(lane, now_ns)
-                if action == "reset":
-                    lane.order = RunOrder()
+        self._outages.heal_all(behaviour, now_ns)
+        if action == "reset":
+            for socket in self._core.sockets:
+                if socket.behaviour is behaviour:
+                    for lane in socket.lanes:
+                        lane.order = RunOrder()
 
     # --- sending ---------------------------------------------------------------------------
 
@@ -156,199 +181,129 @@ class Network:
         self, op: int, lane_number: int, now_ns: int, kind: int, index: int, body: str | bytes
     ) -> Verdict:
         """Take one message and decide about it; the arguments are its row."""
-        if self._heap and self._heap[0][0] <= now_ns:
+        if self._agenda.is_due(now_ns):
             self.advance(now_ns)
+        socket = self._core.sockets[lane_number >> 1]
+        behaviour, lane = socket.behaviour, socket.lanes[lane_number & 1]
         row = self.log.append(op, lane_number, now_ns, kind, index, body)
-        lane = self._lanes[lane_number]
-        behaviour = lane.behaviour
-        send = _Send(lane, kind, index, row, _size(body), now_ns)
-        refusal = self._refusal(op, send)
+        send = Send(op, socket, lane, kind, index, row, _size(body))
+        send.now_ns = now_ns
+        if socket.lost and behaviour.config.reconnect == "on_send":
+            self._sockets.reopen(socket, now_ns)
+        last: tuple[Toxic, ...] = ()
+        if behaviour.config.faults:
+            kind_name = self.log.kinds[kind]
+            once = self._timetable.met(socket, lane_number, kind_name, op, body, now_ns)
+            last = tuple(toxic for toxic in once if toxic.type in ("reset_peer", "drain"))
+            if once:
+                send.terms = behaviour.terms((*lane.terms.toxics, *once))
+        refusal = self._transmission.refusal(send)
         if refusal:
-            return self._settle(send, refusal, behaviour.terms.reject_ns)
-        if behaviour.calm and not behaviour.partitioned and not lane:
+            return self._transmission.settle(send, refusal, send.terms.reject_ns)
+        lane.passed += 1
+        lane.passed_bytes += send.size
+        socket.active_ns = now_ns
+        if send.terms.calm and not (behaviour.partitioned or socket.outages or lane or last):
             self.outcome.pass_through(row, now_ns)
             verdict = Verdict(Fate.DELIVERED, 0, row)
         else:
-            verdict = self._transmit(send)
+            verdict = self._transmission.transmit(send)
+            self._after(send, last, now_ns)
+            self.advance(now_ns)
+            verdict = verdict._replace(fate=Fate(self.outcome.fates[row]))
         if behaviour.config.enforce_event_order and verdict.fate < Fate.REJECTED:
             lane.order.note(self.log.kinds[kind])
         return verdict
 
-    def _refusal(self, op: int, send: _Send) -> Fate | None:
-        """Why a message is not admitted, or None."""
-        lane = send.lane
-        behaviour, config, connection = lane.behaviour, lane.behaviour.config, lane.number >> 1
-        untyped = op == Op.OBJECT and not send.kind
-        if op == Op.INVALID or (untyped and config.validate_message_format):
-            return Fate.REJECTED_INVALID
-        if send.size > behaviour.terms.message_bytes_max:
-            return Fate.REJECTED_TOO_BIG
-        if connection not in behaviour.open:
-            return self._refusals.get(connection, Fate.REJECTED_NOT_CONNECTED)
-        if config.auth_when == "message" and self._strike("auth", send):
-            return Fate.REJECTED_AUTH
-        if config.enforce_event_order and not lane.order.allows(self.log.kinds[send.kind]):
-            return Fate.REJECTED_ORDER
-        return None
-
-    def _transmit(self, send: _Send) -> Verdict:
-        """An admitted message on its way: outage, attempts, flight, queue."""
-        lane, now_ns = send.lane, send.now_ns
-        behaviour, config = lane.behaviour, lane.behaviour.config
-        cut = self._is_cut(send)
-        if cut and config.partition_policy == "reject":
-            return self._settle(send, Fate.REJECTED_PARTITION, behaviour.terms.reject_ns)
-        if cut and config.partition_policy == "drop":
-            return self._settle(send, Fate.LOST_PARTITION, behaviour.terms.latency_ns)
-        failure, wait_ns = self._attempt(send)
-        if failure:
-            return self._settle(send, failure, wait_ns)
-        wait_ns += behaviour.terms.latency_ns + self._strike("jitter", send)
-        race_ns = self._strike("race", send)
-        damage = self._strike("malformed", send)
-        copies = 2 if self._strike("duplicate", send) else 1
-        if behaviour.bounded and lane.is_full(send.size):
-            overflow, room_ns = self._make_room(send)
-            if overflow:
-                return self._settle(send, overflow, behaviour.terms.reject_ns)
-            wait_ns += room_ns - now_ns
-        ready_ns = now_ns + wait_ns + race_ns
-        if not config.reorder_within_thread:
-            ready_ns = lane.last_ready = max(ready_ns, lane.last_ready)
-        self.outcome.enter(send.row, Fate.PENDING)
-        for copy in range(copies):
-            self._serial += 1
-            message = Message(ready_ns, self._serial, send.row, send.size, copy, damage)
-            if cut:
-                lane.hold(message)
-            elif lane.push(message):
-                self._watch(lane)
-        self.advance(now_ns)
-        return Verdict(Fate(self.outcome.fates[send.row]), wait_ns, send.row)
-
-    def _settle(self, send: _Send, fate: Fate, wait_ns: int) -> Verdict:
-        self.outcome.enter(send.row, fate)
-        return Verdict(fate, wait_ns, send.row)
-
-    def _strike(self, toxic: str, send: _Send, attempt: int = 0) -> int:
-        """Ask chance once, and write down what departs from the default."""
-        lane = send.lane
-        chance = lane.behaviour.chance
-        if toxic not in chance.active:
-            return 0
-        amount = chance.strike(toxic, lane.number, send.kind, send.ordinal, attempt)
-        if amount:
-            body = self.log.encode([toxic, attempt, amount])
-            about = (lane.number, send.now_ns, send.kind, send.ordinal)
-            self.log.append(Op.DECISION, *about, body)
-        return amount
-
-    def _is_cut(self, send: _Send) -> bool:
-        """Whether the lane is cut off; this message may be the one that starts it."""
-        lane = send.lane
-        if lane.behaviour.partitioned or lane.cut_until > send.now_ns:
-            return True
-        outage_ns = self._strike("partition", send)
-        if outage_ns:
-            lane.cut_until = send.now_ns + outage_ns
-            self._serial += 1
-            self._healing.add(self._serial)
-            heappush(self._heap, (lane.cut_until, self._serial, lane))
-        return outage_ns > 0
-
-    def _attempt(self, send: _Send) -> tuple[Fate | None, int]:
-        """Try as often as the retries allow: how it ended (None: well) and how long that took."""
-        behaviour = send.lane.behaviour
-        retries = behaviour.config.max_retries
-        fate, tried_ns = None, 0
-        for attempt in range(retries + 1):
-            fate, cost_ns = self._failure(send, attempt)
-            if fate is None:
-                return None, tried_ns
-            tried_ns += cost_ns + (behaviour.terms.retry_ns if attempt < retries else 0)
-        if fate is Fate.LOST_LOSS and not retries:
-            # Nobody waits for an answer, so nobody learns that the message is lost.
-            return fate, max(tried_ns, behaviour.terms.latency_ns)
-        if fate is Fate.LOST_LOSS:
-            fate = Fate.REJECTED_GAVE_UP
-        return fate, max(tried_ns, behaviour.terms.reject_ns)
-
-    def _failure(self, send: _Send, attempt: int) -> tuple[Fate | None, int]:
-        """What befell one attempt, and how long that took."""
-        for toxic, fate in _ATTEMPT:
-            amount = self._strike(toxic, send, attempt)
-            if amount:
-                latency_ns = send.lane.behaviour.terms.latency_ns
-                return fate, amount if toxic == "timeout" else latency_ns
-        return None, 0
-
-    def _make_room(self, send: _Send) -> tuple[Fate | None, int]:
-        """Room on a full lane: why there is none (None: there is), and from when on."""
-        lane = send.lane
-        match lane.behaviour.config.overflow:
-            case "drop_oldest":
-                while lane and lane.is_full(send.size):
-                    self._lose(lane.drop(send.now_ns), lane)
-                self._watch(lane)
-                return None, send.now_ns
-            case "block":
-                room_ns = lane.room_ns(send.size)
-                return (None, room_ns) if room_ns < FOREVER else (Fate.REJECTED_QUEUE_FULL, 0)
-            case "drop_newest":
-                return Fate.LOST_OVERFLOW, 0
-            case "close_1013":
-                self._close(lane.number >> 1, overtakes=True)
-        return Fate.REJECTED_QUEUE_FULL, 0
-
-    def _lose(self, message: Message, lane: Lane) -> None:
-        """A message was dropped; it is lost unless a copy of it arrived or is still on its way."""
-        twins = "duplicate" in lane.behaviour.chance.active
-        if twins and any(other.row == message.row for other in lane):
-            return
-        if self.outcome.fates[message.row] == Fate.PENDING:
-            self.outcome.move(message.row, Fate.LOST_OVERFLOW)
+    def _after(self, send: Send, last: tuple[Toxic, ...], now_ns: int) -> None:
+        """What a message sets off that was the last one for its connection."""
+        socket, lane = send.socket, send.lane
+        for toxic in send.terms.limits:
+            messages, size = toxic["messages"], toxic["bytes"]
+            if (messages is not None and lane.passed >= messages) or (
+                size is not None and lane.passed_bytes >= size
+            ):
+                self._sockets.end(socket, now_ns, toxic["how"])
+        for toxic in last:
+            if toxic.type == "drain":
+                self._timetable.drain(socket, toxic, send.row, now_ns)
+            elif toxic["timeout"]:
+                self._sockets.start(socket, toxic, now_ns)
+            else:
+                self._sockets.end(socket, now_ns, toxic["how"])
 
     # --- time ------------------------------------------------------------------------------
 
     def advance(self, now_ns: int) -> int:
         """Let happen what is due by ``now_ns``; returns when the last message arrived, or 0."""
-        heap = self._heap
-        last_ns = 0
-        while heap and heap[0][0] <= now_ns:
-            due_ns, serial, lane = heappop(heap)
-            if serial in self._healing:
-                self._healing.discard(serial)
-                if lane.cut_until == due_ns and not lane.behaviour.partitioned:
-                    self._heal(lane, due_ns)
-            elif lane.queue and lane.queue[0].serial == serial and lane.due_ns() <= due_ns:
-                message = lane.pop()
-                lane.free_ns = last_ns = due_ns
-                self.outcome.arrive(due_ns, message.row, copy=message.copy, damage=message.damage)
-                self._watch(lane)
+        agenda, last_ns = self._agenda, 0
+        while agenda.is_due(now_ns):
+            last_ns = self._step() or last_ns
         return last_ns
+
+    def _step(self) -> int:
+        """Let the next thing happen; returns when a message arrived, or 0."""
+        due_ns, serial, what = self._agenda.pop()
+        if not isinstance(what, Lane):
+            what(due_ns)
+            return 0
+        if not what.queue or what.queue[0].serial != serial or what.due_ns() > due_ns:
+            return 0
+        self._arrive(what, what.serve(), due_ns)
+        self._agenda.watch(what)
+        return due_ns
+
+    def _arrive(self, lane: Lane, message: Message, due_ns: int) -> None:
+        socket = self._core.sockets[lane.number >> 1]
+        socket.active_ns = due_ns
+        damage = message.damage
+        if damage is not None and self._sockets.breaks(socket, message.row, damage, due_ns):
+            return
+        self.outcome.arrive(due_ns, message.row, message.copy, damage)
+        for toxic in lane.terms.pauses:
+            lane.collected += message.size
+            if lane.collected >= toxic["threshold"]:
+                size, lane.collected = lane.collected, 0
+                lane.pause(due_ns + ms(toxic["pause"]))
+                self._core.incident(socket, due_ns, "gc", bytes=size, pause_ms=toxic["pause"])
 
     def next_ns(self) -> int | None:
         """When the next thing is due, while messages are on their way; None when none will move."""
-        waiting = self.outcome.counts[Fate.PENDING] > 0
-        return self._heap[0][0] if waiting and self._heap else None
+        return self._agenda.due_ns() if self._is_moving() else None
+
+    def _is_moving(self) -> bool:
+        """Whether a message is on its way, or held by something that ends."""
+        held = self.outcome.counts[Fate.PENDING] > 0
+        return self._agenda.heads > 0 or (held and self._agenda.actions > 0)
 
     def drain(self) -> int:
         """Let everything arrive that ever will; returns when the last message did, or 0."""
-        return self.advance(FOREVER)
+        last_ns = 0
+        while self._is_moving():
+            last_ns = self._step() or last_ns
+        return last_ns
 
-    def _heal(self, lane: Lane, now_ns: int) -> None:
-        lane.cut_until = 0
-        if lane.release(now_ns):
-            self._watch(lane)
+    def finish(self, now_ns: int) -> int:
+        """The session ends at ``now_ns``, or when the last message has arrived; returns when.
 
-    def _watch(self, lane: Lane) -> None:
-        """Put the lane's head on the heap."""
-        if lane.queue:
-            heappush(self._heap, (lane.due_ns(), lane.queue[0].serial, lane))
+        Outages that faults began and that would never end are healed first, if the configuration
+        says so; that is written down as if the program did it, for it is not known before.
+        """
+        self.advance(now_ns)
+        for behaviour in self.behaviours:
+            if behaviour.config.heal_at_end and self._timetable.lasting(behaviour.number):
+                self.control("heal", behaviour.number, now_ns)
+        end_ns = -1
+        while end_ns < now_ns:
+            end_ns = now_ns
+            self.advance(end_ns)
+            now_ns = max(end_ns, self.drain(), self.log.end_ns)
+        return end_ns
 
 
 @lru_cache(maxsize=256)
-def _channel(name: str, config: MockConfiguration) -> Channel:
+def channel_of(name: str, config: MockConfiguration) -> Channel:
+    """A channel as the log keeps it."""
     return Channel(name, config.values())
 
 

@@ -19,13 +19,14 @@ class Outcome:
     """Per delivery: when it arrived, and the row of its intent."""
     copies: dict[int, int] = field(default_factory=dict)
     """Delivery -> which copy of its message it is, where not the first."""
-    damages: dict[int, int] = field(default_factory=dict)
-    """Delivery -> the amount of the ``malformed`` strike, where damaged."""
+    damages: dict[int, tuple[str, int]] = field(default_factory=dict)
+    """Delivery -> in which way it is damaged and where, where it is."""
     fates: bytearray = field(default_factory=bytearray)
     """Per row of the log; 0 where the row is no intent."""
     refusals: dict[int, Fate] = field(default_factory=dict)
     """Row of a handshake -> why it was refused, where it was."""
     counts: list[int] = field(default_factory=lambda: [0] * _FATES)
+    _copies: dict[int, int] = field(default_factory=dict)
 
     def enter(self, row: int, fate: Fate) -> None:
         """An intent was made."""
@@ -47,7 +48,14 @@ class Outcome:
         self.counts[fate] += 1
         self.fates[row] = fate
 
-    def arrive(self, due_ns: int, row: int, *, copy: int = 0, damage: int = 0) -> None:
+    def next_copy(self, row: int) -> int:
+        """The number of one more copy of a message; the first one is 0."""
+        self._copies[row] = self._copies.get(row, 0) + 1
+        return self._copies[row]
+
+    def arrive(
+        self, due_ns: int, row: int, copy: int = 0, damage: tuple[str, int] | None = None
+    ) -> None:
         """A message, or one more copy of it, reached its receiver."""
         if copy:
             self.copies[len(self.rows)] = copy

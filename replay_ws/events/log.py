@@ -50,6 +50,7 @@ class Op(IntEnum):
     CONTROL = 51  # what the program did to the network: {"do": ...}
     DECISION = 52  # [toxic, attempt, amount]: a keyed choice that departs from the default
     SCHEDULE = 53  # [kind, path, [nth, amount, ...]]: where a task departed from arrival order
+    INCIDENT = 54  # {"what": ...}: what the network did of its own accord
     END = 63  # {"status": "ok" | "error", ...}
 
 

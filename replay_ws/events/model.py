@@ -22,6 +22,7 @@ class Fate(IntEnum):
     LOST_LOSS = 5
     LOST_OVERFLOW = 6
     LOST_PARTITION = 7
+    LOST_MALFORMED = 8
     REJECTED = 16
     REJECTED_INVALID = 17
     REJECTED_TOO_BIG = 18
@@ -34,6 +35,7 @@ class Fate(IntEnum):
     REJECTED_TIMEOUT = 25
     REJECTED_FAILURE = 26
     REJECTED_GAVE_UP = 27
+    REJECTED_RATE_LIMITED = 28
 
     @property
     def accepted(self) -> bool:

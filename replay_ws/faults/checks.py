@@ -96,8 +96,6 @@ def close_code(value: Any) -> int:
     """A close code that may be sent. RFC 6455 7.4: 1005, 1006 and 1015 never are."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError("a close code, e.g. 1000 or 4401")
-    if value in (1004, 1005, 1006, 1015) or not (
-        1000 <= value <= 1014 or 3000 <= value <= 4999
-    ):
+    if value in (1004, 1005, 1006, 1015) or not (1000 <= value <= 1014 or 3000 <= value <= 4999):
         raise ValueError("a close code that may be sent: 1000..1003, 1007..1014 or 3000..4999")
     return value

@@ -1,87 +1,58 @@
 """The configuration of a mock: every number that shapes its behaviour, with its range.
 
-A field that was not given takes its value from the mode's row in ``MODES``, else its own default.
-What was given stays, also an explicit 0 or None.
+A field that was not given takes its value from the preset's row, else from the modes' rows (of
+several modes the last one that has it), else from the link's, else its own default. What was given
+stays, also an explicit 0 or None.
+
+Most fields are attributes of toxics under the names that users of mocks know; ``toxics`` adds more
+of them, ``faults`` those that come and go. ``replay_ws.faults.pipeline`` makes one list of all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Self
 
-from replay_ws.errors import ConfigError, known, unknown
+from replay_ws.errors import ConfigError, unknown
+from replay_ws.faults import checks
+from replay_ws.faults.checks import (
+    Check,
+    choice,
+    close_code,
+    count,
+    flag,
+    integer,
+    latency,
+    milliseconds,
+    number,
+    optional,
+    rate,
+    several,
+    size,
+)
 from replay_ws.faults.malformed import KINDS
-from replay_ws.faults.modes import MODES, MockBehaviorMode, mode_of
+from replay_ws.faults.modes import MODES, MockBehaviorMode, modes_of
+from replay_ws.faults.pipeline import require_pipeline
+from replay_ws.faults.presets import PRESETS, preset_row
+from replay_ws.faults.timeline import FAULTS_MAX, Fault
+from replay_ws.faults.toxics import LINKS, STREAMS, TOXICS_MAX, Toxic
 
 UNSET: Final[Any] = type("Unset", (), {"__repr__": lambda _: "<from the mode>"})()
 
 
-# --- what a field may hold -----------------------------------------------------------------
+def _rows(kind: Any, most: int) -> Check:
+    """Values of a class that reads them from plain data, each named by its place."""
 
-Check = Callable[[Any], Any]
-"""Returns the value as the field keeps it; raises ValueError with the rule that it breaks."""
-
-
-def _number(low: float, high: float, unit: str) -> Check:
-    def check(value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"a number ({unit})")
-        if not low <= value <= high:  # also refuses NaN
-            raise ValueError(f"within {low:g}..{high:g} ({unit})")
-        return float(value)
+    def check(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"a list of {kind.__name__}")
+        if len(value) > most:
+            raise ValueError(f"at most {most} of {kind.__name__}; the one too many is [{most}]")
+        name = f"{kind.__name__.lower()}s"
+        return tuple(kind.of(item, f"{name}[{at}]") for at, item in enumerate(value))
 
     return check
-
-
-def _integer(low: int, high: int, unit: str) -> Check:
-    def check(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise ValueError(f"a whole number ({unit})")
-        if not low <= value <= high:
-            raise ValueError(f"within {low}..{high} ({unit})")
-        return int(value)
-
-    return check
-
-
-_SEED = _integer(-(1 << 127), 1 << 127, "a seed")
-
-
-def _optional(check: Check) -> Check:
-    return lambda value: None if value is None else check(value)
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("True or False")
-    return value
-
-
-def _choice(*names: str) -> Check:
-    def check(value: Any) -> str:
-        if value not in names:
-            raise ValueError(f"one of: {known(names)}")
-        return names[names.index(value)]
-
-    return check
-
-
-def _names(*names: str) -> Check:
-    def check(value: Any) -> tuple[str, ...]:
-        given = [value] if isinstance(value, str) else value
-        if not isinstance(given, list | tuple) or not given or any(n not in names for n in given):
-            raise ValueError(f"one or more of: {known(names)}")
-        return tuple(names[names.index(name)] for name in given)
-
-    return check
-
-
-_rate = _number(0, 1, "a probability")
-_latency = _number(0, 10_000, "milliseconds")
-_duration = _number(0, 86_400_000, "milliseconds")
-_size = _integer(1, 1 << 40, "bytes")
-_count = _integer(1, 1 << 31, "how many")
 
 
 def _field(default: Any, check: Check) -> Any:
@@ -90,6 +61,14 @@ def _field(default: Any, check: Check) -> Any:
 
 
 _RANGES = ("timeout_ms", "partition_duration_ms", "race_delay_ms")
+
+LINK_ROWS: Mapping[str, Mapping[str, Any]] = {
+    "message": {"partition_policy": "reject", "overflow": "drop_oldest"},
+    "tcp": {"partition_policy": "blackhole", "overflow": "block"},
+    "bytes": {"partition_policy": "blackhole", "overflow": "block"},
+}
+"""What a field is on a link when neither caller nor mode says so: a stream of bytes that loses
+something in its middle is broken, so it blocks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -100,90 +79,169 @@ class MockConfiguration:
     "no limit" (``seed``: the run's seed, else 0).
     """
 
-    mode: MockBehaviorMode | str = UNSET
-    """Where values come from that were not given; ``normal`` if it was not given itself."""
-    seed: int | None = _field(None, _optional(_SEED))
-    link: str = _field("message", _choice("message"))
-    """What harm is possible: ``message`` may lose, duplicate and reorder single messages."""
+    mode: MockBehaviorMode | str | tuple[MockBehaviorMode | str, ...] = UNSET
+    """One mode, or several: where values come from that were not given."""
+    preset: str | None = _field(None, optional(choice(*PRESETS)))
+    """A network as people know it: ``3g``, ``satellite``, ... (``replay_ws.faults.presets``)."""
+    seed: int | None = _field(None, optional(checks.seed))
+    link: str = _field("message", choice(*LINKS))
+    """What harm is possible: ``message`` may lose, double and reorder single messages, ``tcp`` only
+    delays in order and loses the rest when a connection dies, ``bytes`` also harms frames."""
+    semantics: str = _field("exact", choice("exact", "legacy"))
+    """``legacy``: a send that an outage holds says False, and is delivered all the same."""
 
-    latency_ms: float = _field(0.0, _latency)
+    latency_ms: float = _field(0.0, latency)
     """Each message takes this long, and so does the sender's await."""
-    jitter_ms: float = _field(0.0, _latency)
+    jitter_ms: float = _field(0.0, latency)
     """Up to this much more, drawn per message; the order within a connection stays."""
-    bandwidth_limit: float | None = _field(None, _optional(_number(1, 1e12, "bytes per second")))
-    """Bytes per second and direction of a connection."""
-
-    packet_loss_rate: float = _field(0.0, _rate)
-    """An attempt is lost; without retries nobody notices and the message is lost."""
-    duplicate_rate: float = _field(0.0, _rate)
-    """A message arrives twice."""
-    failure_rate: float = _field(0.0, _rate)
-    """An attempt fails and the sender is told."""
-    timeout_probability: float = _field(0.0, _rate)
-    """An attempt gets no answer for ``timeout_ms_min..max``."""
-    timeout_ms_min: float = _field(5_000.0, _duration)
-    timeout_ms_max: float = _field(10_000.0, _duration)
-    max_retries: int = _field(0, _integer(0, 100, "attempts beyond the first"))
-    """Attempts after the first one that was lost, failed or timed out."""
-    retry_delay_ms: float = _field(100.0, _duration)
-    reject_delay_ms: float = _field(1.0, _number(0.001, 86_400_000, "milliseconds"))
-    """What a rejected send takes, so that a loop that tries again reaches the end of an outage."""
-
-    partition_start_probability: float = _field(0.0, _rate)
-    """A message starts an outage of its connection for ``partition_duration_ms_min..max``."""
-    partition_duration_ms_min: float = _field(1_000.0, _duration)
-    partition_duration_ms_max: float = _field(3_000.0, _duration)
-    partition_policy: str = _field("reject", _choice("reject", "hold", "drop"))
-    """What an outage does with messages: ``reject``, ``hold`` until it heals, or ``drop``."""
-
-    memory_limit: int | None = _field(None, _optional(_size))
-    """Bytes that may be on their way per connection and direction; a larger message is too big."""
-    message_queue_size: int | None = _field(None, _optional(_count))
-    """Messages that may be on their way per connection and direction."""
-    consume_rate: float | None = _field(None, _optional(_number(0.001, 1e9, "messages per second")))
-    """Messages per second that the receiver takes."""
-    overflow: str = _field(
-        "drop_oldest", _choice("drop_oldest", "drop_newest", "reject", "block", "close_1013")
+    latency_distribution: str = _field(
+        "uniform", choice("uniform", "normal", "pareto", "paretonormal")
     )
-    """What gives way when the queue is full."""
-    max_message_size: int | None = _field(1 << 20, _optional(_size))
+    """How jitter is spread around its middle; ``jitter_ms`` is then twice the deviation."""
+    latency_correlation: float = _field(0.0, rate)
+    """How often a message takes as long as the one before it."""
+    bandwidth_limit: float | None = _field(None, optional(number(1, 1e12, "bytes per second")))
+    """Bytes per second and direction of a connection."""
+    bandwidth_burst: int = _field(0, integer(0, 1 << 40, "bytes"))
+    """Bytes that may pass at once after a pause."""
 
-    connection_limit: int | None = _field(None, _optional(_count))
+    packet_loss_rate: float = _field(0.0, rate)
+    """An attempt is lost; without retries nobody notices and the message is lost (on ``tcp``:
+    late)."""
+    loss_correlation: float = _field(0.0, rate)
+    """How often an attempt fares as the one of the message before it: losses come in bursts."""
+    duplicate_rate: float = _field(0.0, rate)
+    """A message arrives twice."""
+    failure_rate: float = _field(0.0, rate)
+    """An attempt fails and the sender is told."""
+    timeout_probability: float = _field(0.0, rate)
+    """An attempt gets no answer for ``timeout_ms_min..max``."""
+    timeout_ms_min: float = _field(5_000.0, milliseconds)
+    timeout_ms_max: float = _field(10_000.0, milliseconds)
+    timeout_kind: str = _field("reject", choice("reject", "late_ack", "stall"))
+    """What a timeout means: never sent; sent, but the answer is late; or nothing moves on the
+    connection for so long, and then it is lost."""
+    max_retries: int = _field(0, integer(0, 100, "attempts beyond the first"))
+    """Attempts after the first one that was lost, failed, met an outage or was not answered."""
+    retry_delay_ms: float = _field(100.0, milliseconds)
+    retry_backoff: float = _field(1.0, number(1, 10, "a factor"))
+    """How much longer each delay is than the one before."""
+    ack_timeout_ms: float | None = _field(None, optional(number(0.001, checks.DAY_MS, "ms")))
+    """How long a sender waits for the answer to an attempt that an outage holds, before it tries
+    again; the message then arrives more than once. None: it does not wait."""
+    reject_delay_ms: float = _field(1.0, number(0.001, checks.DAY_MS, "milliseconds"))
+    """What a rejected send takes, so that a loop that tries again reaches the end of an outage."""
+    rate_limit: float | None = _field(None, optional(number(0.001, 1e9, "messages per second")))
+    """Messages per second that the server takes on a connection; more are rejected."""
+    rate_limit_burst: int = _field(1, count)
+
+    partition_start_probability: float = _field(0.0, rate)
+    """A message starts an outage of its connection for ``partition_duration_ms_min..max``."""
+    partition_duration_ms_min: float = _field(1_000.0, milliseconds)
+    partition_duration_ms_max: float = _field(3_000.0, milliseconds)
+    partition_policy: str | None = _field(
+        None, optional(choice("reject", "blackhole", "hold", "drop", "reset", "refuse"))
+    )
+    """What an outage does with messages: ``reject``; ``hold`` until it heals, ``blackhole``, which
+    also takes TCP's time to notice that; ``drop``; or the connection is ``reset``, or only new ones
+    are refused. By default ``reject`` on a message link, else ``blackhole``."""
+    partition_direction: str = _field("both", choice(*STREAMS))
+
+    memory_limit: int | None = _field(None, optional(size))
+    """Bytes that may be on their way per connection and direction; a larger message is too big."""
+    message_queue_size: int | None = _field(None, optional(count))
+    """Messages that may be on their way per connection and direction."""
+    queue_low_water: int | None = _field(None, optional(integer(0, 1 << 31, "messages")))
+    """With ``overflow="block"``: a blocked sender goes on when only so many are left."""
+    consume_rate: float | None = _field(None, optional(number(0.001, 1e9, "messages per second")))
+    """Messages per second that the receiver takes."""
+    overflow: str | None = _field(
+        None, optional(choice("drop_oldest", "drop_newest", "reject", "block", "close_1013"))
+    )
+    """What gives way when the queue is full; by default ``drop_oldest``, on a stream ``block``."""
+    max_message_size: int | None = _field(1 << 20, optional(size))
+    gc_threshold: int | None = _field(None, optional(size))
+    """Bytes after which a receiver collects garbage, and takes nothing for ``gc_pause_ms``."""
+    gc_pause_ms: float = _field(50.0, milliseconds)
+
+    connection_limit: int | None = _field(None, optional(count))
     """Connections open at a time; a further one is refused."""
+    connections_per_user: int | None = _field(None, optional(count))
+    connection_policy: str = _field(
+        "http_503",
+        choice(
+            "http_503",
+            "http_429",
+            "accept_then_close_1013",
+            "close_1008",
+            "backlog_hang",
+            "evict_oldest",
+        ),
+    )
+    """How a connection too many is refused, or which one makes room for it."""
+    retry_after_ms: float = _field(1_000.0, milliseconds)
+    """With ``http_429``: no other attempt succeeds before."""
+    ping_interval_ms: float | None = _field(None, optional(number(1, checks.DAY_MS, "ms")))
+    """Keepalive: a ping that gets no answer within ``ping_timeout_ms`` ends the connection."""
+    ping_timeout_ms: float = _field(20_000.0, milliseconds)
+    reconnect: str = _field("on_send", choice("on_send", "auto", "never"))
+    """When a connection that the network lost opens again: at the next send, by itself, never."""
+    reconnect_delay_ms: float = _field(0.0, milliseconds)
+    """Not before this; each further time ``reconnect_backoff`` times as long."""
+    reconnect_backoff: float = _field(2.0, number(1, 10, "a factor"))
+    resume: str = _field("none", choice("none", "last_id", "last_seq", "full_replay"))
+    """What a client gets again that comes back: nothing, what it did not get, what it did not
+    acknowledge (some of it twice), or everything."""
+    resume_ack_every: int = _field(10, count)
+    """With ``last_seq``: a client acknowledges each so many messages."""
 
-    malformed_rate: float = _field(0.0, _rate)
+    malformed_rate: float = _field(0.0, rate)
     """A message arrives damaged, in one of ``malformed_kinds``."""
-    malformed_kinds: tuple[str, ...] = _field(("truncate_json",), _names(*KINDS))
+    malformed_kinds: tuple[str, ...] = _field(("truncate_json",), several(*KINDS))
 
-    should_authenticate: bool = _field(True, _flag)
+    should_authenticate: bool = _field(True, flag)
     """False: nobody gets in."""
-    auth_failure_rate: float = _field(0.0, _rate)
-    """Refused per ``auth_when``: each message, or the handshake."""
-    auth_when: str = _field("message", _choice("message", "handshake"))
+    auth_failure_rate: float = _field(0.0, rate)
+    """Refused per ``auth_when``: each message, the first one, or the handshake."""
+    auth_when: str = _field("message", choice("message", "first_message", "handshake"))
+    auth_status: int = _field(401, integer(400, 599, "an HTTP status"))
+    """Of a refused handshake."""
+    auth_close_code: int = _field(4401, close_code)
+    """Of a connection that is closed because of its first message, or because its token expired."""
+    token_ttl_ms: float | None = _field(None, optional(number(0.001, checks.DAY_MS, "ms")))
+    """A token expires so long after the handshake."""
+    token_renewable: bool = _field(True, flag)
+    """Whether a connection whose token expired can be opened again."""
 
-    race_rate: float = _field(0.0, _rate)
+    race_rate: float = _field(0.0, rate)
     """A message is held back for ``race_delay_ms_min..max``: other connections overtake it."""
-    race_delay_ms_min: float = _field(1.0, _latency)
-    race_delay_ms_max: float = _field(5.0, _latency)
-    reorder_within_thread: bool = _field(False, _flag)
+    race_delay_ms_min: float = _field(1.0, latency)
+    race_delay_ms_max: float = _field(5.0, latency)
+    reorder_within_thread: bool = _field(False, flag)
     """A message that is late may also be overtaken by its own connection."""
-    close_overtakes: bool = _field(False, _flag)
+    close_overtakes: bool = _field(False, flag)
     """Closing a connection leaves what is on its way in doubt."""
 
-    enforce_event_order: bool = _field(False, _flag)
+    toxics: tuple[Toxic, ...] = _field((), _rows(Toxic, TOXICS_MAX))
+    """More toxics, also of the same types; ``Toxic`` or tables with a ``type``."""
+    faults: tuple[Fault, ...] = _field((), _rows(Fault, FAULTS_MAX))
+    """Toxics that come and go, as in a plan file."""
+    heal_at_end: bool = _field(True, flag)
+    """Outages that ``faults`` began end with the session, so that what they hold arrives."""
+
+    enforce_event_order: bool = _field(False, flag)
     """Reject an agent event that breaks the order of its run."""
-    validate_message_format: bool = _field(True, _flag)
+    validate_message_format: bool = _field(True, flag)
     """Reject an object that is no dict or has no ``type``."""
-    strict_threading: bool = _field(False, _flag)
+    strict_threading: bool = _field(False, flag)
     """Inside a run, a send from a foreign OS thread raises EscapeError."""
 
-    enable_metrics: bool = _field(True, _flag)
-    track_timing: bool = _field(True, _flag)
-    track_memory: bool = _field(True, _flag)
+    enable_metrics: bool = _field(True, flag)
+    track_timing: bool = _field(True, flag)
+    track_memory: bool = _field(True, flag)
 
     given: frozenset[str] = field(init=False, compare=False, default=frozenset())
     """The fields that the caller gave; the others follow the mode."""
-    _plain: Mapping[str, Any] = field(init=False, compare=False, default_factory=dict)
     _hash: int = field(init=False, compare=False, default=0)
 
     def __new__(cls, **given: Any) -> Self:
@@ -196,15 +254,18 @@ class MockConfiguration:
     def __post_init__(self) -> None:
         given = frozenset(n for n in ("mode", *FIELDS) if getattr(self, n) is not UNSET)
         object.__setattr__(self, "given", given)
-        mode = mode_of(self.mode) if "mode" in given else MockBehaviorMode.NORMAL
-        object.__setattr__(self, "mode", mode)
-        row = MODES[mode]
+        modes = modes_of(self.mode) if "mode" in given else (MockBehaviorMode.NORMAL,)
+        object.__setattr__(self, "mode", modes[0] if len(modes) == 1 else modes)
+        row = _row(modes, self.preset if "preset" in given else None)
         for name, (default, check) in FIELDS.items():
             value = getattr(self, name) if name in given else row.get(name, default)
             try:
                 object.__setattr__(self, name, check(value))
             except ValueError as error:
                 raise _broken(name, value, error, "MockConfiguration") from None
+        for name, value in LINK_ROWS[self.link].items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
         for name in _RANGES:
             low, high = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
             if low > high:
@@ -213,20 +274,35 @@ class MockConfiguration:
                     where="MockConfiguration",
                     mend="swap the two",
                 )
-
-        values = {name: getattr(self, name) for name in ("mode", *FIELDS)}
         # Mocks are made by the thousand from the same configuration.
-        object.__setattr__(self, "_hash", hash(tuple(values.values())))
-        values["mode"] = str(self.mode)
-        values["malformed_kinds"] = list(self.malformed_kinds)
-        object.__setattr__(self, "_plain", values)
+        values = (self.mode, *(getattr(self, name) for name in FIELDS))
+        object.__setattr__(self, "_hash", hash(values))
+        if self.toxics or self.faults or self.link != "message":
+            require_pipeline(self)
 
     def __hash__(self) -> int:
         return self._hash
 
+    @property
+    def modes(self) -> tuple[MockBehaviorMode, ...]:
+        """The modes, also where there is only one."""
+        return modes_of(self.mode)
+
     def values(self) -> dict[str, Any]:
-        """All fields as plain data, in a fixed order: what a cassette keeps."""
-        return dict(self._plain)
+        """What a cassette keeps, as plain data in a fixed order: the mode, and every field that it
+        or the preset sets, or that differs from its own default.
+        """
+        modes = self.modes
+        row = _row(modes, self.preset)
+        defaults = {name: default for name, (default, _) in FIELDS.items()}
+        usual = {**defaults, **LINK_ROWS[self.link]}
+        names = list(map(str, modes))
+        plain: dict[str, Any] = {"mode": names[0] if len(names) == 1 else names}
+        for name in FIELDS:
+            value = getattr(self, name)
+            if name in row or value != usual[name]:
+                plain[name] = _plain(value)
+        return plain
 
     def replace(self, **changes: Any) -> MockConfiguration:
         """The given fields with ``changes``; the rest follows the mode, also a new one."""
@@ -249,6 +325,34 @@ def _shown(value: Any) -> str:
     return repr(str(value)) if isinstance(value, str) else repr(value)
 
 
+def _row(modes: tuple[MockBehaviorMode, ...], preset: Any) -> Mapping[str, Any]:
+    """What modes and preset say together."""
+    if len(modes) == 1 and preset is None:
+        return MODES[modes[0]]
+    row: dict[str, Any] = {}
+    for mode in modes:
+        row |= MODES[mode]
+    return {**row, **(preset_row(preset) if preset is not None else {})}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Toxic | Fault):
+        return value.plain()
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def recorded(values: Mapping[str, Any]) -> MockConfiguration:
+    """The configuration that a cassette keeps as ``values``.
+
+    A field that is not there has its own default, whatever a mode's row says by now.
+    """
+    fresh = MODES[MockBehaviorMode.NORMAL]
+    modes = modes_of(values.get("mode", MockBehaviorMode.NORMAL))
+    row = _row(modes, values.get("preset"))
+    missing = {name: FIELDS[name][0] for name in row if name not in values and name not in fresh}
+    return MockConfiguration(**{**missing, **values})
+
+
 FIELDS: Mapping[str, tuple[Any, Check]] = {
     own.name: (own.metadata["default"], own.metadata["check"])
     for own in fields(MockConfiguration)
@@ -264,7 +368,7 @@ def _broken(name: str, value: object, rule: ValueError, where: str = "") -> Conf
 def require_seed(value: int) -> int:
     """``value``, if it is a seed. Raises ConfigError."""
     try:
-        return int(_SEED(value))
+        return int(checks.seed(value))
     except ValueError as error:
         raise _broken("seed", value, error) from None
 

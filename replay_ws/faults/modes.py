@@ -37,6 +37,13 @@ def mode_of(value: MockBehaviorMode | str) -> MockBehaviorMode:
         raise unknown("mode", value, (mode.value for mode in MockBehaviorMode)) from None
 
 
+def modes_of(value: Any) -> tuple[MockBehaviorMode, ...]:
+    """One mode or a list of them, without repetition; raises ConfigError for an unknown one."""
+    if isinstance(value, list | tuple) and value:
+        return tuple(dict.fromkeys(mode_of(mode) for mode in value))
+    return (mode_of(value),)
+
+
 # Values follow the mocks that these modes come from, where those had one; else the tool named.
 MODES: Mapping[MockBehaviorMode, Mapping[str, Any]] = {
     MockBehaviorMode.NORMAL: {},

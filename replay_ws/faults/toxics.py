@@ -1,9 +1,9 @@
 """Toxics: what harms messages on a direction of a connection, as data.
 
-A toxic is a row: its type, a name of its own, the direction it works on, which connections it is for,
-and the type's attributes. ``TYPES`` says what types there are; names and units of their attributes
-are those of toxiproxy and netem where these have them (milliseconds, probabilities 0..1, bytes). The
-order of the table is the order in which toxics meet a message.
+A toxic is a row: its type, a name of its own, the direction it works on, which connections it is
+for, and the type's attributes. ``TYPES`` says what types there are; names and units of their
+attributes are those of toxiproxy and netem where these have them (milliseconds, probabilities 0..1,
+bytes). The order of the table is the order in which toxics meet a message.
 
 A type is *what* is done; how it is done stands in ``replay_ws.channel``, when chance lets it happen
 in ``replay_ws.faults.chance``. A configuration's own fields make one toxic of a type each, named
@@ -45,8 +45,8 @@ STREAMS: Mapping[str, tuple[Direction, ...]] = {
 }
 LINKS = ("message", "tcp", "bytes")
 """What harm is possible. ``message`` may lose, double and reorder single messages; ``tcp`` only
-delays, in order, and loses what is on its way when the connection dies; ``bytes`` is a ``tcp`` whose
-frames can be harmed."""
+delays, in order, and loses what is on its way when the connection dies; ``bytes`` is a ``tcp``
+whose frames can be harmed."""
 
 
 class Attribute(NamedTuple):
@@ -61,15 +61,15 @@ class Attribute(NamedTuple):
 class Type(NamedTuple):
     """A type of toxic.
 
-    ``amount`` is what a strike measures: nothing, a ``position``, the delay beyond a ``latency``, or
-    a range of milliseconds between the attributes ``<amount>_min`` and ``<amount>_max``. ``needs``
-    is the attribute without which a configuration's fields make no such toxic. ``links`` are those
-    on which there is such harm.
+    ``amount`` is what a strike measures: nothing, a ``position``, the delay beyond a ``latency``,
+    or a range of milliseconds between the attributes ``<amount>_min`` and ``<amount>_max``.
+    ``needs`` are those of which a configuration's fields must set one to make such a toxic.
+    ``links`` are those on which there is such harm.
     """
 
     says: str
     attributes: Mapping[str, Attribute]
-    needs: str = "rate"
+    needs: tuple[str, ...] = ("rate",)
     amount: str = ""
     links: tuple[str, ...] = LINKS
 
@@ -116,7 +116,7 @@ TYPES: Mapping[str, Type] = {
             ),
             "retry_after": Attribute(1_000.0, milliseconds, "retry_after_ms"),
         },
-        needs="limit",
+        needs=("limit", "per_user"),
     ),
     "auth": Type(
         "a message, the first message or the handshake is refused",
@@ -136,7 +136,7 @@ TYPES: Mapping[str, Type] = {
             "code": Attribute(4401, close_code, "auth_close_code"),
             "renewable": Attribute(True, flag, "token_renewable"),
         },
-        needs="ttl",
+        needs=("ttl",),
     ),
     "heartbeat": Type(
         "a peer that hears nothing finds out that the connection is dead",
@@ -146,12 +146,12 @@ TYPES: Mapping[str, Type] = {
             ),
             "ping_timeout": Attribute(20_000.0, milliseconds, "ping_timeout_ms"),
         },
-        needs="ping_interval",
+        needs=("ping_interval",),
     ),
     "idle": Type(
         "a proxy drops a connection on which nothing has moved for so long",
         {"timeout": Attribute(60_000.0, number(1, checks.DAY_MS, "milliseconds"))},
-        needs="timeout",
+        needs=("timeout",),
     ),
     "reset_peer": Type(
         "the connection is lost so long after it was opened, or at a message",
@@ -159,7 +159,7 @@ TYPES: Mapping[str, Type] = {
             "timeout": Attribute(0.0, milliseconds),
             "how": Attribute("rst", choice("rst", "fin", "blackhole")),
         },
-        needs="timeout",
+        needs=("timeout",),
     ),
     "limit_data": Type(
         "the connection is lost after so much",
@@ -168,7 +168,7 @@ TYPES: Mapping[str, Type] = {
             "messages": Attribute(None, optional(count)),
             "how": Attribute("fin", choice("rst", "fin")),
         },
-        needs="bytes",
+        needs=("bytes",),
     ),
     "drain": Type(
         "the server goes away and closes every connection, within ``stagger``",
@@ -176,13 +176,13 @@ TYPES: Mapping[str, Type] = {
             "code": Attribute(1001, close_code),
             "stagger": Attribute(0.0, milliseconds),
         },
-        needs="code",
+        needs=("code",),
         amount="stagger",
     ),
     "slow_close": Type(
         "closing takes so long; longer than 10 s and there is no close frame",
         {"delay": Attribute(1_000.0, milliseconds)},
-        needs="delay",
+        needs=("delay",),
     ),
     # --- before a message is taken ---
     "rate_limit": Type(
@@ -251,7 +251,7 @@ TYPES: Mapping[str, Type] = {
                 "latency_distribution",
             ),
         },
-        needs="latency",
+        needs=("latency",),
         amount="latency",
     ),
     "slicer": Type(
@@ -261,7 +261,7 @@ TYPES: Mapping[str, Type] = {
             "size_variation": Attribute(0, integer(0, 1 << 40, "bytes")),
             "delay": Attribute(0.0, number(0, 1e9, "microseconds")),
         },
-        needs="average_size",
+        needs=("average_size",),
         amount="position",
     ),
     "race": Type(
@@ -307,14 +307,16 @@ TYPES: Mapping[str, Type] = {
         {
             "messages": Attribute(None, optional(count), "message_queue_size"),
             "bytes": Attribute(None, optional(size), "memory_limit"),
-            "low_water": Attribute(None, optional(integer(0, 1 << 31, "messages")), "low_water"),
+            "low_water": Attribute(
+                None, optional(integer(0, 1 << 31, "messages")), "queue_low_water"
+            ),
             "overflow": Attribute(
                 None,
                 optional(choice("drop_oldest", "drop_newest", "reject", "block", "close_1013")),
                 "overflow",
             ),
         },
-        needs="messages",
+        needs=("messages", "bytes"),
     ),
     "bandwidth": Type(
         "so many KB (of 1,024 bytes) per second, after a burst",
@@ -338,7 +340,7 @@ TYPES: Mapping[str, Type] = {
             "threshold": Attribute(None, optional(size), "gc_threshold"),
             "pause": Attribute(50.0, milliseconds, "gc_pause_ms"),
         },
-        needs="threshold",
+        needs=("threshold",),
     ),
 }
 
@@ -352,9 +354,10 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 class Toxic:
     """One toxic: ``Toxic("latency", latency=200, jitter=50, name="slow", stream="upstream")``.
 
-    ``name`` (by default the type's) keys its draws and tells toxics of one type apart. ``toxicity`` is
-    the share of connections it is for, drawn once for each; ``connection`` a pattern (``*``, ``?``)
-    of their names. Raises ConfigError for a type, an attribute or a value that there is not.
+    ``name`` (by default the type's) keys its draws and tells toxics of one type apart.
+    ``toxicity`` is the share of connections it is for, drawn once for each; ``connection`` a
+    pattern (``*``, ``?``) of their names. Raises ConfigError for a type, an attribute or a value
+    that there is not.
     """
 
     type: str
@@ -375,7 +378,7 @@ class Toxic:
         connection: str = "*",
         **attributes: Any,
     ) -> None:
-        if not isinstance(type, str) or type not in TYPES:
+        if type not in list(TYPES):
             raise unknown("type of toxic", type, TYPES)
         where = f"toxic {name or type}"
         own = TYPES[type].attributes
@@ -431,7 +434,10 @@ class Toxic:
         said |= {key: value for key, value in self.attributes if value != own[key].default}
         return {
             "type": self.type,
-            **{key: list(value) if isinstance(value, tuple) else value for key, value in said.items()},
+            **{
+                key: list(value) if isinstance(value, tuple) else value
+                for key, value in said.items()
+            },
         }
 
     def is_for(self, connection: str, direction: Direction) -> bool:
@@ -441,6 +447,10 @@ class Toxic:
     def __repr__(self) -> str:
         said = (f"{key}={value!r}" for key, value in self.plain().items() if key != "type")
         return f"Toxic({', '.join([repr(self.type), *said])})"
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _name(value: Any) -> str:
@@ -463,4 +473,5 @@ def _checked(name: str, value: Any, check: Check, where: str) -> Any:
     try:
         return check(value)
     except ValueError as error:
-        raise ConfigError(f"{name} is {value!r:.60}", where=where, mend=f"it must be {error}") from None
+        what = f"{name} is {value!r:.60}"
+        raise ConfigError(what, where=where, mend=f"it must be {error}") from None

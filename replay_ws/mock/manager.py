@@ -19,6 +19,7 @@ from replay_ws.events.encoding import EncodingError
 from replay_ws.events.frames import is_unicode, type_name, type_of_text
 from replay_ws.events.log import Connection, Direction, Header, Op
 from replay_ws.events.model import Fate
+from replay_ws.faults.checks import close_code
 from replay_ws.faults.configuration import DEFAULT, MockConfiguration, require_configuration
 from replay_ws.mock import queries
 from replay_ws.mock.metrics import Operations, WebSocketMetrics, fold
@@ -38,10 +39,24 @@ DROPS = ("fin", "rst", "blackhole")
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """What ``send`` tells: truthy when the message was accepted."""
+    """What ``send`` tells: truthy when the message was accepted, which is not yet delivered.
+
+    ``outcome`` is the fate so far. ``answered`` is False where nobody answered in time; a message
+    that was accepted is then in doubt for its sender, who may send it twice.
+    """
 
     outcome: Fate
     message_id: int
+    answered: bool = True
+
+    @property
+    def status(self) -> str:
+        """``accepted``, ``rejected``, ``gave_up`` (after all retries) or ``timeout``."""
+        if self.outcome is Fate.REJECTED_GAVE_UP:
+            return "gave_up"
+        if self.outcome is Fate.REJECTED_TIMEOUT or not self.answered:
+            return "timeout"
+        return "accepted" if self.outcome.accepted else "rejected"
 
     @property
     def reason(self) -> str:
@@ -86,6 +101,7 @@ class MockWebSocketManager:
         self._prefix = f"{recording.log.channels[self._channel].name}/".removeprefix("/")
         self._threads: dict[str, Thread] = {}
         self._operations = Operations()
+        self._is_exact = config.semantics == "exact"
         self._records = queries.Records(self._network, self._threads)
 
     @classmethod
@@ -111,10 +127,10 @@ class MockWebSocketManager:
             thread = self._thread(thread_id or user_id, now_ns)
             again = thread.handshakes > 0
             thread.user = user_id
-            opened = self._connect(thread, now_ns, {"user": user_id})
+            verdict = self._connect(thread, now_ns, {"user": user_id})
         opening = MockWebSocketState.RECONNECTING if again else MockWebSocketState.CONNECTING
-        await self._move([thread], opening, now_ns)
-        return opened
+        await self._move([thread], opening, now_ns, verdict.wait_ns)
+        return verdict.fate is Fate.DELIVERED
 
     async def disconnect_user(
         self, user_id: str, websocket: object = None, thread_id: str | None = None
@@ -125,18 +141,39 @@ class MockWebSocketManager:
             for name, thread in self._threads.items()
             if (name == thread_id if thread_id else user_id in (name, thread.user))
         ]
+        await self._shut(threads, [1000, ""])
+
+    async def close(self, thread_id: str, code: int = 1000, reason: str = "") -> None:
+        """Close a thread's connection with a close frame, behind what is on its way.
+
+        Raises ConfigError for a code that is never sent (RFC 6455 7.4: 1005, 1006 and 1015 say what
+        an endpoint saw; ``drop`` loses a connection), and for a reason of more than 123 bytes.
+        """
+        try:
+            close_code(code)
+        except ValueError as error:
+            mend = f"it must be {error}; to lose the connection: drop({thread_id!r})"
+            raise ConfigError(f"close code {code!r}", mend=mend) from None
+        if len(reason.encode("utf-8", "surrogatepass")) > 123:
+            raise ConfigError(f"close reason {reason!r:.60}", mend="at most 123 bytes of text")
+        thread = self._threads.get(thread_id)
+        await self._shut([] if thread is None else [thread], [code, self._clean(reason)])
+
+    async def _shut(self, threads: list[Thread], about: object) -> None:
         with self._recording.lock:
             now_ns = self._recording.clock.now_ns()
-            for thread in threads:
-                self._close(thread, Op.CLOSE, now_ns, [1000, ""])
-        await self._move(threads, MockWebSocketState.DISCONNECTING, now_ns)
+            took_ns = [self._close(thread, Op.CLOSE, now_ns, about) for thread in threads]
+        moving = MockWebSocketState.DISCONNECTING
+        await self._move(threads, moving, now_ns, max(took_ns, default=0))
 
-    async def _move(self, threads: list[Thread], through: MockWebSocketState, now_ns: int) -> None:
+    async def _move(
+        self, threads: list[Thread], through: MockWebSocketState, now_ns: int, took_ns: int
+    ) -> None:
         """Take the step that opening or closing takes; meanwhile the state says so."""
         for thread in threads:
             thread.moving = through
         try:
-            await self._recording.clock.take(now_ns, 0)
+            await self._recording.clock.take(now_ns, took_ns)
         finally:
             for thread in threads:
                 thread.moving = None
@@ -155,10 +192,12 @@ class MockWebSocketManager:
             if thread is not None:
                 self._close(thread, Op.DROPPED, self._recording.clock.now_ns(), {"how": how})
 
-    def _close(self, thread: Thread, op: Op, now_ns: int, about: object) -> None:
-        if self._recording.ended is None and self._network.is_open(thread.number):
-            body = self._recording.log.encode(about)
-            self._network.close(op, thread.number << 1, now_ns, body)
+    def _close(self, thread: Thread, op: Op, now_ns: int, about: object) -> int:
+        """Close a connection that is open; returns how long that takes."""
+        if self._recording.ended is not None or not self._network.is_open(thread.number):
+            return 0
+        body = self._recording.log.encode(about)
+        return self._network.close(op, thread.number << 1, now_ns, body)
 
     def _thread(self, name: str, now_ns: int) -> Thread:
         """What is known of a thread; its first mention begins its connection."""
@@ -170,22 +209,25 @@ class MockWebSocketManager:
             thread = self._threads[name] = Thread(number)
         return thread
 
-    def _connect(self, thread: Thread, now_ns: int, about: dict[str, str]) -> bool:
+    def _connect(self, thread: Thread, now_ns: int, about: dict[str, str]) -> Verdict:
         if self._network.is_open(thread.number):
-            return True
+            return Verdict(Fate.DELIVERED, 0, 0)
         lane = thread.number << 1 | Direction.UPSTREAM
-        body = self._recording.log.encode(self.redactor.value(about) if self.redactor else about)
-        fate = self._network.connect(lane, now_ns, thread.handshakes, body)
+        about = self.redactor.value(about) if self.redactor else about
+        body = self._recording.log.encode(about)
+        user = about.get("user", "")
+        verdict = self._network.connect(lane, now_ns, thread.handshakes, body, user)
         thread.handshakes += 1
-        thread.refused = fate is not Fate.DELIVERED
-        return not thread.refused
+        return verdict
 
     def get_connection_state(self, thread_id: str) -> MockWebSocketState:
         """Where the connection of a thread stands; DISCONNECTED for one that never was."""
         thread = self._threads.get(thread_id)
         if thread is None:
             return MockWebSocketState.DISCONNECTED
-        return thread.state(is_open=self._network.is_open(thread.number))
+        with self._recording.lock:
+            self._network.advance(self._recording.clock.now_ns())
+            return thread.state(self._network.standing(thread.number))
 
     @property
     def connections(self) -> dict[str, MockWebSocketState]:
@@ -199,12 +241,13 @@ class MockWebSocketManager:
 
         Opens a missing connection by itself and never raises for a modelled fault.
         """
-        return (await self._pass(thread_id, message, Direction.DOWNSTREAM)).fate < Fate.REJECTED
+        verdict = await self._pass(thread_id, message, Direction.DOWNSTREAM)
+        return verdict.fate < Fate.REJECTED and (verdict.answered or self._is_exact)
 
     async def send(self, thread_id: str, message: Any) -> SendResult:
         """``send_to_thread`` with the full result."""
         verdict = await self._pass(thread_id, message, Direction.DOWNSTREAM)
-        return SendResult(verdict.fate, verdict.row)
+        return SendResult(verdict.fate, verdict.row, verdict.answered)
 
     async def receive_from_thread(self, thread_id: str, message: Any) -> bool:
         """Play the client: send a message upstream, under the same configuration."""
@@ -228,8 +271,9 @@ class MockWebSocketManager:
             )
         with recording.lock:
             now_ns = recording.clock.now_ns()
+            self._network.advance(now_ns)
             thread = self._threads.get(name) or self._thread(name, now_ns)
-            if not self._network.is_open(thread.number):
+            if self._network.is_closed(thread.number):
                 self._connect(thread, now_ns, {})
             log = recording.log
             op, event, body = self._encode(message)

@@ -21,20 +21,14 @@ class MockWebSocketState(StrEnum):
 class Thread:
     """One thread; changed under the recording's lock only.
 
-    ``moving`` is where the connection stands while it is being opened or closed; ``refused`` says
-    that the last handshake was.
+    ``moving`` is where the connection stands while it is being opened or closed.
     """
 
     number: int
     user: str = ""
     handshakes: int = 0
-    refused: bool = False
     moving: MockWebSocketState | None = None
 
-    def state(self, *, is_open: bool) -> MockWebSocketState:
-        """Where the connection stands, given whether the network has it open."""
-        if self.moving is not None:
-            return self.moving
-        if is_open:
-            return MockWebSocketState.CONNECTED
-        return MockWebSocketState.ERROR if self.refused else MockWebSocketState.DISCONNECTED
+    def state(self, standing: str) -> MockWebSocketState:
+        """Where the connection stands, given where the network has it."""
+        return self.moving or MockWebSocketState(standing)

@@ -144,12 +144,19 @@ def _other_text(log: Log, row: int, op: Op) -> str:
         case Op.DECISION, [toxic, attempt, amount]:
             retry = f", attempt {attempt}" if attempt else ""
             return f"{toxic} strikes {clean(log.kinds[log.kind_ids[row]])} ({amount}{retry})"
+        case Op.INCIDENT, {"what": str(what), **about}:
+            return f"{clean(what)} {clean(_facts(about))}".rstrip()
         case Op.SCHEDULE, [kind, path, list(pairs)]:
             return f"{clean(kind)} {clean(path) or 'callbacks'}, {len(pairs) // 2} times"
         case Op.CHANNEL, [name, dict(config)]:
             return f"{clean(name)} {settings_text(config)}".strip()
         case _:
             return escaped(to_json(value))
+
+
+def _facts(about: Mapping[str, Any]) -> str:
+    """``code=1013 cause=overflow``; what is None is left out."""
+    return " ".join(f"{name}={value}" for name, value in about.items() if value is not None)
 
 
 def settings_text(config: Mapping[str, Any]) -> str:

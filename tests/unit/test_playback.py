@@ -12,8 +12,8 @@ from replay_ws.cassette.format import encode
 from replay_ws.errors import CassetteError
 from replay_ws.events.log import Direction, Header, Log, Op
 from replay_ws.events.model import Decision, Fate, Plan
+from replay_ws.faults.chance import Script
 from replay_ws.faults.configuration import MockConfiguration
-from replay_ws.faults.toxics import Script
 from replay_ws.playback import Played, plan_of, play
 from replay_ws.session import Session
 from tests.helpers import sent, tokens

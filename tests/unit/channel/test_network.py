@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from replay_ws.channel import Network, Verdict
+from replay_ws.channel import Network, Verdict, channel_of
 from replay_ws.clock import NS_PER_MS, NS_PER_S
 from replay_ws.events.log import Channel, Connection, Direction, Log, Op
 from replay_ws.events.model import Decision, Fate
+from replay_ws.faults.chance import Dice, Script
 from replay_ws.faults.configuration import MockConfiguration
-from replay_ws.faults.toxics import Dice, Script
+from replay_ws.faults.pipeline import toxics_by_name
 
 MS = NS_PER_MS
 
@@ -23,8 +24,9 @@ class Wire:
         self.log = Log()
         self.network = Network(self.log)
         config = MockConfiguration(**fields)
-        chance = Script(decisions, self.log) if decisions else Dice(0, config, self.log)
-        self.network.add_channel("", config, chance, 0)
+        dice = Dice(0, toxics_by_name(config), self.log)
+        chance = Script(decisions, self.log) if decisions else dice
+        self.network.add_channel(channel_of("", config), config, chance, 0)
         for name in connections:
             number = self.network.add_connection(Connection(name, "message", 0), 0)
             self.network.connect(number << 1 | 1, 0, 0, b"\x80")
@@ -208,7 +210,8 @@ def test_what_was_held_keeps_its_order_before_what_comes_after() -> None:
 def test_a_cut_by_hand_and_its_end_spare_other_channels() -> None:
     wire = Wire()
     config = MockConfiguration(partition_policy="hold")
-    wire.network.add_channel("other", config, Dice(0, config, wire.log), 0)
+    dice = Dice(0, toxics_by_name(config), wire.log)
+    wire.network.add_channel(channel_of("other", config), config, dice, 0)
     wire.network.add_connection(Connection("other/a", "message", 1), 0)
     wire.network.connect(3, 0, 0, b"\x80")
     wire.network.control("cut", 0, 0)
@@ -276,7 +279,7 @@ def test_a_connection_that_was_let_in_later_is_no_longer_refused() -> None:
 
 def test_a_second_handshake_takes_no_second_slot() -> None:
     wire = Wire(connection_limit=1)
-    assert wire.network.connect(1, 0, 1, b"\x80") is Fate.DELIVERED
+    assert wire.network.connect(1, 0, 1, b"\x80").fate is Fate.DELIVERED
 
 
 def test_refused_handshakes_are_remembered_by_row() -> None:

@@ -524,7 +524,7 @@ def test_a_run_gives_its_seed_to_mocks_that_have_none() -> None:
 
     session = run(program, seed=7).session
     assert session.seed == 7
-    assert [channel.config["seed"] for channel in session.log.channels] == [None, 3, None]
+    assert [channel.config.get("seed") for channel in session.log.channels] == [None, 3, None]
 
 
 def test_several_mocks_of_a_run_share_one_session_and_one_clock() -> None:

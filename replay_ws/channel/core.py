@@ -1,0 +1,150 @@
+"""What the parts of a network share: log, outcome, agenda, and who is connected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from replay_ws.channel.agenda import Agenda
+from replay_ws.channel.behaviour import Behaviour
+from replay_ws.channel.lane import Lane
+from replay_ws.channel.outcome import Outcome
+from replay_ws.events.log import Direction, Log, Op
+from replay_ws.events.model import Fate
+from replay_ws.faults.toxics import Toxic
+
+
+class Socket:
+    """One connection: its two lanes, and what became of it."""
+
+    __slots__ = (
+        "active_ns",
+        "begun",
+        "behaviour",
+        "denied",
+        "epoch",
+        "handshakes",
+        "history",
+        "lanes",
+        "lost",
+        "matches",
+        "name",
+        "number",
+        "opened_ns",
+        "outages",
+        "reconnects",
+        "refusal",
+        "reopen_ns",
+        "retry_ns",
+        "static",
+        "user",
+    )
+
+    def __init__(self, number: int, name: str, behaviour: Behaviour) -> None:
+        self.number = number
+        self.name = name
+        self.behaviour = behaviour
+        self.lanes = (
+            Lane(number << 1, behaviour.terms(())),
+            Lane(number << 1 | 1, behaviour.terms(())),
+        )
+        self.static: tuple[tuple[Toxic, ...], tuple[Toxic, ...]] = ((), ())
+        """By direction: the toxics that work from the beginning."""
+        self.begun: dict[int, Toxic] = {}
+        """Those that faults began, by the number of the fault."""
+        self.matches: dict[int, int] = {}
+        """Fault -> how many messages it was about."""
+        self.outages: list[Outage] = []
+        self.user = ""
+        self.epoch = 0
+        """How often the connection was opened."""
+        self.handshakes = 0
+        self.reconnects = 0
+        self.opened_ns = 0
+        self.active_ns = 0
+        """When something moved last."""
+        self.refusal: Fate | None = None
+        """Why the last handshake was refused."""
+        self.retry_ns = 0
+        """A handshake before then is refused as the last one was."""
+        self.lost = False
+        """The network ended the connection, not the program."""
+        self.denied = False
+        """It can't be opened again."""
+        self.reopen_ns = 0
+        """Where it was lost: when it can be opened again."""
+        self.history: list[tuple[int, int]] = []
+        """Row and size of what was accepted downstream, where a client may ask for it again."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether sends have a chance."""
+        return self.number in self.behaviour.open
+
+    def toxics(self, *types: str) -> list[Toxic]:
+        """Those of a type that work on the connection, in either direction."""
+        found = {toxic.name: toxic for lane in self.lanes for toxic in lane.terms.of_type(*types)}
+        return list(found.values())
+
+    def retune(self) -> None:
+        """Work out the terms of both lanes anew, after a toxic began or ended."""
+        for direction, lane in zip(Direction, self.lanes, strict=True):
+            begun = (t for t in self.begun.values() if t.is_for(self.name, direction))
+            # An outage is a state of the connection, and no toxic that strikes.
+            joined = tuple(toxic for toxic in begun if toxic.type != "partition")
+            lane.terms = self.behaviour.terms((*self.static[direction], *joined))
+
+
+class Outage:
+    """A direction (or both) of a connection through which nothing gets."""
+
+    __slots__ = ("began_ns", "directions", "fault", "kind", "toxic", "until_ns")
+
+    def __init__(
+        self,
+        kind: str,
+        toxic: Toxic | None,
+        directions: tuple[Direction, ...],
+        began_ns: int,
+        until_ns: int | None,
+        fault: int | None = None,
+    ) -> None:
+        self.kind = kind
+        self.toxic = toxic
+        self.directions = directions
+        self.began_ns = began_ns
+        self.until_ns = until_ns
+        """When it ends by itself; None: when somebody ends it."""
+        self.fault = fault
+        """The number of the fault that began it, if one did."""
+
+
+class Core:
+    """Shared by the parts of one network."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.outcome = Outcome()
+        self.agenda = Agenda()
+        self.behaviours: list[Behaviour] = []
+        self.sockets: list[Socket] = []
+
+    def socket(self, lane: int) -> Socket:
+        """The connection of a lane."""
+        return self.sockets[lane >> 1]
+
+    def strike(
+        self, toxic: str, lane: int, kind: int, index: int, now_ns: int, attempt: int = 0
+    ) -> int:
+        """Ask chance once, and write down what departs from the default."""
+        chance = self.sockets[lane >> 1].behaviour.chance
+        if toxic not in chance.active:
+            return 0
+        amount = chance.strike(toxic, lane, kind, index, attempt)
+        if amount:
+            body = self.log.encode([toxic, attempt, amount])
+            self.log.append(Op.DECISION, lane, now_ns, kind, index, body)
+        return amount
+
+    def incident(self, socket: Socket, now_ns: int, what: str, **about: Any) -> None:
+        """Write down what the network did of its own accord."""
+        self.log.note(Op.INCIDENT, socket.number << 1, now_ns, {"what": what, **about})

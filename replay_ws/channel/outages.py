@@ -1,0 +1,172 @@
+"""Outages: what gets through a connection while it is cut off, and what comes after.
+
+An outage begins with a message that chance strikes, with a fault of a plan, or by hand for a whole
+channel; it belongs to a connection and to one or both of its directions. What it does with a
+message is its kind:
+
+    reject      the sender is told, and nothing is sent
+    hold        kept, and delivered when the outage ends
+    blackhole   likewise, but TCP finds out only when it tries again (``replay_ws.channel.tcp``)
+    drop        lost; on a stream that leaves a hole, so the connection ends with the outage
+    reset       the connection is lost at once, and no other gets through
+    refuse      what is open goes on, and no other gets through
+    stall       like hold, and then the connection is lost
+
+A keepalive (``heartbeat``) that gets no answer meanwhile ends the connection from both sides: who
+notices tries to send 1011, and both see 1006.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from replay_ws.channel import tcp
+from replay_ws.channel.behaviour import Behaviour
+from replay_ws.channel.core import Core, Outage, Socket
+from replay_ws.channel.lane import Lane
+from replay_ws.channel.sockets import Sockets
+from replay_ws.clock import ms
+from replay_ws.events.log import Direction
+from replay_ws.faults.toxics import STREAMS, Toxic
+
+SILENT = frozenset({"hold", "blackhole", "drop", "stall"})
+"""Kinds of which neither side hears anything."""
+CLOSED = frozenset({"reset", "refuse"})
+"""Kinds that refuse handshakes."""
+
+
+class Outages:
+    """The outages of a network."""
+
+    def __init__(self, core: Core, sockets: Sockets) -> None:
+        self._core = core
+        self._sockets = sockets
+
+    def on(self, socket: Socket, direction: Direction, now_ns: int) -> Outage | None:
+        """The outage that a message in this direction meets now."""
+        for outage in socket.outages:
+            if direction in outage.directions and _lasts(outage, now_ns):
+                return outage
+        behaviour = socket.behaviour
+        if behaviour.partitioned and direction in _directions(behaviour):
+            return Outage(_kind(behaviour), None, _directions(behaviour), now_ns, None)
+        return None
+
+    def handshake(self, socket: Socket, now_ns: int) -> Outage | None:
+        """The outage that a handshake meets now, where its kind lets none through."""
+        for direction in Direction:
+            outage = self.on(socket, direction, now_ns)
+            if outage is not None and outage.kind in CLOSED | {"blackhole"}:
+                return outage
+        return None
+
+    # --- begin -----------------------------------------------------------------------------
+
+    def begin(
+        self, socket: Socket, toxic: Toxic, now_ns: int, until_ns: int | None, fault: int | None
+    ) -> Outage:
+        """An outage of a connection begins; it ends by itself at ``until_ns``."""
+        kind, directions = "stall", STREAMS["both"]
+        if toxic.type == "partition":
+            kind = toxic["kind"] or socket.behaviour.config.partition_policy or "reject"
+            directions = STREAMS[toxic["direction"]]
+        outage = Outage(kind, toxic, directions, now_ns, until_ns, fault)
+        socket.outages.append(outage)
+        if until_ns is not None:
+            self._core.agenda.at(until_ns, lambda due_ns: self.heal(socket, outage, due_ns))
+        if kind == "reset":
+            self._sockets.end(socket, now_ns, "rst")
+        self._listen(socket, outage, now_ns, lambda: outage in socket.outages)
+        return outage
+
+    def cut(self, behaviour: Behaviour, now_ns: int) -> None:
+        """A program cuts a channel off."""
+        behaviour.partitioned = True
+        outage = Outage(_kind(behaviour), None, _directions(behaviour), now_ns, None)
+        for number in list(behaviour.open):
+            socket = self._core.sockets[number]
+            if outage.kind == "reset":
+                self._sockets.end(socket, now_ns, "rst")
+            self._listen(socket, outage, now_ns, lambda: behaviour.partitioned)
+
+    def _listen(
+        self, socket: Socket, outage: Outage, now_ns: int, lasts: Callable[[], bool]
+    ) -> None:
+        """Let keepalives find out that nothing gets through."""
+        if outage.kind not in SILENT:
+            return
+        epoch = socket.epoch
+
+        def unanswered(due_ns: int) -> None:
+            if socket.epoch == epoch and lasts():
+                self._sockets.end(socket, due_ns, "heartbeat")
+
+        for toxic in socket.toxics("heartbeat"):
+            interval_ns = ms(toxic["ping_interval"])
+            ping_ns = -(-max(1, now_ns - socket.opened_ns) // interval_ns) * interval_ns
+            due_ns = socket.opened_ns + ping_ns + ms(toxic["ping_timeout"])
+            self._core.agenda.at(due_ns, unanswered)
+
+    # --- end -------------------------------------------------------------------------------
+
+    def heal(self, socket: Socket, outage: Outage, now_ns: int) -> None:
+        """One outage ends."""
+        if outage not in socket.outages:
+            return
+        socket.outages.remove(outage)
+        on_a_stream = socket.behaviour.config.link != "message"
+        if outage.kind == "stall" or (outage.kind == "drop" and on_a_stream):
+            self._sockets.end(socket, now_ns, "fin" if outage.kind == "stall" else "hole")
+            return
+        for direction in outage.directions:
+            if self.on(socket, direction, now_ns) is None:
+                self._release(socket.lanes[direction], outage, now_ns)
+
+    def heal_all(self, behaviour: Behaviour, now_ns: int) -> None:
+        """Every outage of a channel ends, by hand."""
+        kind, behaviour.partitioned = _kind(behaviour), False
+        by_hand = Outage(kind, None, STREAMS["both"], now_ns, now_ns)
+        for socket in self._core.sockets:
+            if socket.behaviour is behaviour:
+                for outage in list(socket.outages):
+                    self.heal(socket, outage, now_ns)
+                for lane in socket.lanes:
+                    self._release(lane, by_hand, now_ns)
+
+    def _release(self, lane: Lane, outage: Outage, now_ns: int) -> None:
+        ready_ns = now_ns
+        if outage.kind == "blackhole" and lane.held:
+            first_ns = min(message.sent_ns for message in lane.held)
+            ready_ns = tcp.recovery_ns(first_ns, now_ns, **_rto(outage))
+        if lane.release(ready_ns):
+            self._core.agenda.watch(lane)
+
+    def give_up(self, socket: Socket, lane: Lane, outage: Outage, now_ns: int) -> None:
+        """The first message was sent into a black hole: TCP gives up some day."""
+        row, epoch = lane.held[0].row, socket.epoch
+
+        def in_vain(due_ns: int) -> None:
+            held = any(message.row == row for message in lane.held)
+            if held and socket.epoch == epoch:
+                self._sockets.end(socket, due_ns, "timeout")
+
+        due_ns = tcp.gives_up_ns(now_ns, **_rto(outage))
+        self._core.agenda.at(due_ns, in_vain, background=True)
+
+
+def _lasts(outage: Outage, now_ns: int) -> bool:
+    return outage.until_ns is None or now_ns < outage.until_ns
+
+
+def _kind(behaviour: Behaviour) -> str:
+    return behaviour.config.partition_policy or "reject"
+
+
+def _directions(behaviour: Behaviour) -> tuple[Direction, ...]:
+    return STREAMS[behaviour.config.partition_direction]
+
+
+def _rto(outage: Outage) -> dict[str, int]:
+    if outage.toxic is None or outage.toxic.type != "partition":
+        return {}
+    return {f"rto_{end}_ns": ms(outage.toxic[f"rto_{end}"]) for end in ("min", "max")}

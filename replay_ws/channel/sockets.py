@@ -1,0 +1,275 @@
+"""Connections that open, are refused, end and come back.
+
+A program opens and closes connections; these are intents, and recorded as such. What the network
+does to them of its own accord (it refuses a handshake, a token expires, a queue overflows, a peer
+is gone) follows from intents, configuration and decisions, and is written down as an incident.
+
+A close frame travels behind what is on its way; where the transport is lost, that is in doubt. RFC
+6455 7.1.5: who sees no close frame reports 1006, which is never sent.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from replay_ws.channel.closes import frame_ending
+from replay_ws.channel.core import Core, Socket
+from replay_ws.channel.lane import Damage, Message
+from replay_ws.channel.terms import backed_off
+from replay_ws.clock import NS_PER_S, ms
+from replay_ws.events.log import Direction
+from replay_ws.events.model import Fate
+from replay_ws.faults.frames import FRAME_KINDS
+from replay_ws.faults.order import RunOrder
+from replay_ws.faults.toxics import Toxic
+
+OPEN_TIMEOUT_NS = 10 * NS_PER_S
+CLOSE_TIMEOUT_NS = 10 * NS_PER_S
+"""How long an endpoint waits for the other's part of a handshake; the default of ``websockets``."""
+
+EVICTED = 4409
+"""The close code that says: opened elsewhere."""
+
+# how a handshake is refused -> what its sender is told
+_REFUSALS = {
+    "http_401": Fate.REJECTED_AUTH,
+    "http_403": Fate.REJECTED_AUTH,
+    "http_429": Fate.REJECTED_RATE_LIMITED,
+}
+
+_CLOSING = {"accept_then_close_1013": 1013, "close_1008": 1008}
+"""Policies that accept a connection too many, only to close it."""
+
+
+class Sockets:
+    """Opens and ends the connections of a network."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    # --- opening ---------------------------------------------------------------------------
+
+    def connect(
+        self, socket: Socket, now_ns: int, index: int, attempt: int, once: tuple[Toxic, ...]
+    ) -> tuple[Fate, int]:
+        """A handshake: how it ended (DELIVERED: the connection is open) and how long it took.
+
+        ``index`` and ``attempt`` key its draws; ``once`` are toxics for this handshake alone.
+        """
+        if now_ns < socket.retry_ns and socket.refusal is not None:
+            return self._refuse(socket, now_ns, "http_429", socket.refusal, 0)
+        late_ns = 0
+        lane = socket.number << 1 | Direction.UPSTREAM
+        connects = [*socket.toxics("connect"), *(t for t in once if t.type == "connect")]
+        for toxic in connects:
+            if self._core.strike(toxic.name, lane, 0, index, now_ns, attempt):
+                late_ns += ms(toxic["delay"])
+                how = toxic["refuse"]
+                if how == "hang":
+                    late_ns = OPEN_TIMEOUT_NS
+                if how or late_ns >= OPEN_TIMEOUT_NS:
+                    fate = _REFUSALS.get(how, Fate.REJECTED_NOT_CONNECTED)
+                    return self._refuse(socket, now_ns, how or "hang", fate, late_ns)
+        config = socket.behaviour.config
+        if socket.denied or not config.should_authenticate:
+            how = f"http_{config.auth_status}"
+            return self._refuse(socket, now_ns, how, Fate.REJECTED_AUTH, late_ns)
+        for toxic in [*socket.toxics("auth"), *(t for t in once if t.type == "auth")]:
+            if toxic["when"] == "handshake" and self._core.strike(
+                toxic.name, lane, 0, index, now_ns, attempt
+            ):
+                how = f"http_{toxic['status']}"
+                return self._refuse(socket, now_ns, how, Fate.REJECTED_AUTH, late_ns)
+        for toxic in socket.toxics("connection_limit"):
+            oldest = self._too_many(socket, toxic)
+            if oldest is None:
+                continue
+            if toxic["policy"] == "evict_oldest":
+                self.end(oldest, now_ns, "evicted", code=EVICTED)
+            else:
+                return self._turn_away(socket, toxic, now_ns, late_ns)
+        self._open(socket, now_ns)
+        return Fate.DELIVERED, late_ns
+
+    def unreachable(self, socket: Socket, now_ns: int, *, silent: bool) -> tuple[Fate, int]:
+        """A handshake that an outage meets."""
+        how, late_ns = ("hang", OPEN_TIMEOUT_NS) if silent else ("refuse", 0)
+        return self._refuse(socket, now_ns, how, Fate.REJECTED_NOT_CONNECTED, late_ns)
+
+    def _refuse(
+        self, socket: Socket, now_ns: int, how: str, fate: Fate, late_ns: int
+    ) -> tuple[Fate, int]:
+        socket.refusal = fate
+        self._core.incident(socket, now_ns, "refused", how=how)
+        return fate, late_ns
+
+    def _too_many(self, socket: Socket, toxic: Toxic) -> Socket | None:
+        """The oldest of the connections that there are enough of already; None: there is room."""
+        sockets, open_ = self._core.sockets, socket.behaviour.open
+        others = [sockets[number] for number in open_ if number != socket.number]
+        own = [other for other in others if other.user == socket.user]
+        for limit, among in ((toxic["limit"], others), (toxic["per_user"], own)):
+            if limit is not None and len(among) >= limit:
+                return among[0]
+        return None
+
+    def _turn_away(
+        self, socket: Socket, toxic: Toxic, now_ns: int, late_ns: int
+    ) -> tuple[Fate, int]:
+        policy, fate = toxic["policy"], Fate.REJECTED_CONNECTION_LIMIT
+        if policy in _CLOSING:
+            self._open(socket, now_ns)
+            self.end(socket, now_ns, "connection_limit", code=_CLOSING[policy])
+            socket.refusal, socket.lost = fate, False
+            return fate, late_ns
+        if policy == "http_429":
+            socket.retry_ns = now_ns + ms(toxic["retry_after"])
+        if policy == "backlog_hang":
+            policy, late_ns = "hang", OPEN_TIMEOUT_NS
+        return self._refuse(socket, now_ns, policy, fate, late_ns)
+
+    def _open(self, socket: Socket, now_ns: int) -> None:
+        again = socket.lost
+        socket.behaviour.open[socket.number] = None
+        socket.epoch += 1
+        socket.refusal, socket.lost = None, False
+        socket.opened_ns = socket.active_ns = now_ns
+        for lane in socket.lanes:
+            lane.passed = lane.passed_bytes = 0
+            lane.order = RunOrder()
+        for toxic in socket.toxics("token", "reset_peer", "idle"):
+            self.start(socket, toxic, now_ns)
+        if again:
+            self._resume(socket, now_ns)
+
+    def start(self, socket: Socket, toxic: Toxic, now_ns: int) -> None:
+        """Begin what a toxic does to an open connection after a while."""
+        epoch = socket.epoch
+
+        def later(due_ns: int) -> None:
+            if (
+                socket.epoch != epoch
+                or not socket.is_open
+                or toxic not in socket.toxics(toxic.type)
+            ):
+                return
+            match toxic.type:
+                case "token":
+                    socket.denied = not toxic["renewable"]
+                    self.end(socket, due_ns, "token", code=toxic["code"])
+                case "reset_peer":
+                    self.end(socket, due_ns, toxic["how"])
+                case "idle":
+                    wait_ns = socket.active_ns + ms(toxic["timeout"]) - due_ns
+                    if wait_ns > 0:
+                        self._core.agenda.at(due_ns + wait_ns, later, background=True)
+                    else:
+                        self.end(socket, due_ns, "idle")
+
+        after = {"token": "ttl", "reset_peer": "timeout", "idle": "timeout"}.get(toxic.type)
+        if after and socket.is_open:
+            self._core.agenda.at(now_ns + ms(toxic[after]), later, background=True)
+
+    # --- ending ----------------------------------------------------------------------------
+
+    def end(
+        self,
+        socket: Socket,
+        now_ns: int,
+        cause: str,
+        *,
+        code: int | None = None,
+        client: int = 1006,
+        server: int = 1006,
+        overtakes: bool | None = None,
+    ) -> None:
+        """The network ends a connection: with a close frame, if there is a ``code``.
+
+        ``client`` and ``server`` are what the two report where there is none. ``overtakes``: what
+        is on its way is in doubt, by default where there is no close frame.
+        """
+        if not socket.is_open:
+            return
+        if code is not None:
+            client = server = code
+        self._core.incident(
+            socket, now_ns, "closed", cause=cause, code=code, client=client, server=server
+        )
+        self.close(socket, overtakes=code is None if overtakes is None else overtakes)
+        config = socket.behaviour.config
+        first_ns, factor = ms(config.reconnect_delay_ms), config.reconnect_backoff
+        socket.lost = True
+        socket.reopen_ns = now_ns + backed_off(first_ns, factor, socket.reconnects)
+        if config.reconnect == "auto":
+            self._core.agenda.at(socket.reopen_ns, partial(self.reopen, socket))
+
+    def closing_ns(self, socket: Socket, now_ns: int) -> int:
+        """How long a program's closing handshake takes; what takes too long is cut short."""
+        took_ns = sum(ms(toxic["delay"]) for toxic in socket.toxics("slow_close"))
+        if took_ns > CLOSE_TIMEOUT_NS:
+            took_ns = CLOSE_TIMEOUT_NS
+            self.end(socket, now_ns, "slow_close", overtakes=False)
+        return took_ns
+
+    def close(self, socket: Socket, *, overtakes: bool) -> None:
+        """A connection is closed; with ``overtakes`` what is on its way is in doubt."""
+        socket.behaviour.open.pop(socket.number, None)
+        socket.refusal, socket.lost = None, False
+        if overtakes:
+            outcome = self._core.outcome
+            for lane in socket.lanes:
+                for message in lane.clear():
+                    if outcome.fates[message.row] == Fate.PENDING:
+                        outcome.move(message.row, Fate.IN_DOUBT)
+
+    def breaks(self, socket: Socket, row: int, damage: Damage, now_ns: int) -> bool:
+        """Whether a frame so damaged ends the connection; then its message is lost."""
+        if damage.kind not in FRAME_KINDS:
+            return False
+        ending = frame_ending(damage.kind)
+        if self._core.outcome.fates[row] == Fate.PENDING:
+            self._core.outcome.move(row, Fate.LOST_MALFORMED)
+        self.end(socket, now_ns, damage.kind, client=ending.client, server=ending.server)
+        return True
+
+    # --- coming back -----------------------------------------------------------------------
+
+    def reopen(self, socket: Socket, now_ns: int) -> None:
+        """Open a connection again that the network ended, if that is allowed by now."""
+        config = socket.behaviour.config
+        if not socket.lost or now_ns < socket.reopen_ns or config.reconnect == "never":
+            return
+        socket.reconnects += 1
+        index = max(0, socket.handshakes - 1)
+        fate, _ = self.connect(socket, now_ns, index, socket.reconnects, ())
+        if fate is Fate.DELIVERED:
+            self._core.incident(socket, now_ns, "reconnected")
+
+    def _resume(self, socket: Socket, now_ns: int) -> None:
+        """Send again what a client that came back asks for, by the configuration's ``resume``."""
+        policy = socket.behaviour.config.resume
+        if policy == "none":
+            return
+        outcome, lane = self._core.outcome, socket.lanes[Direction.DOWNSTREAM]
+        delivered = sum(outcome.fates[row] == Fate.DELIVERED for row, _ in socket.history)
+        every = socket.behaviour.config.resume_ack_every
+        known = {"last_id": delivered, "last_seq": delivered - delivered % every}.get(policy, 0)
+        again = 0
+        for row, size in socket.history:
+            fate = outcome.fates[row]
+            if fate == Fate.DELIVERED:
+                known -= 1
+                if known >= 0:
+                    continue
+            elif fate == Fate.IN_DOUBT:
+                outcome.move(row, Fate.PENDING)
+            else:
+                continue
+            again += 1
+            serial = self._core.agenda.next_serial()
+            copy = outcome.next_copy(row) if fate == Fate.DELIVERED else 0
+            ready_ns = now_ns + lane.terms.latency_ns
+            if lane.push(Message(ready_ns, serial, row, size, copy, None, now_ns)):
+                self._core.agenda.watch(lane)
+        if again:
+            self._core.incident(socket, now_ns, "resumed", messages=again)
