@@ -143,7 +143,7 @@ def _trigger(on: Any) -> Mapping[str, Any]:
     for key in on:
         if on[key] in ("", [], {}):
             raise ConfigError(f"on.{key} is {on[key]!r}, which is nothing", mend=mend)
-    return on
+    return {key: _parsed(f"on.{key}", value, _CHECKS[key]) for key, value in on.items()}
 
 
 def _refuse_unknown(kind: str, values: Mapping[str, Any], keys: Sequence[str]) -> None:
