@@ -7,7 +7,7 @@ was given, so ``MockConfiguration(packet_loss_rate=0.2)`` loses messages in ever
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -27,6 +27,10 @@ class MockBehaviorMode(StrEnum):
     TIMEOUT_PRONE = "timeout_prone"
     AUTHENTICATION_FAILURE = "auth_failure"
     RACE_CONDITIONS = "race_conditions"
+
+
+ModeChoice = MockBehaviorMode | str | Sequence[MockBehaviorMode | str]
+"""A mode or its name, or several of them."""
 
 
 def mode_of(value: MockBehaviorMode | str) -> MockBehaviorMode:

@@ -23,11 +23,11 @@ What is wrong in such a file is named by its line, its entry and its key.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from replay_ws.errors import ConfigError, unknown
+from replay_ws.errors import ConfigError, known, unknown
 from replay_ws.events.log import Direction
 from replay_ws.events.model import SCHEDULING, Decision, Plan
 from replay_ws.faults import checks
@@ -83,13 +83,28 @@ class FaultPlan:
         """
         if self.config.given & {"mode", "preset"}:
             return self.config
-        return self.config.over(recorded)
+        return self.config.over(recorded) if self.config.given else recorded
 
     def chance(self, dice: Dice) -> Chance:
         """Who decides: the dice, the decisions beside them, or the decisions alone."""
         if self.exact:
             return Script(self.decisions, dice.log)
         return Forced(self.decisions, dice) if self.decisions else dice
+
+    def require_toxics(self, names: Collection[str]) -> None:
+        """Raises ConfigError when a decision is that of a toxic that is none of ``names``.
+
+        Nothing would ask for it, so that it would strike nothing.
+        """
+        for number, decision in enumerate(self.decisions):
+            name = decision.toxic.partition(".")[0]
+            if name not in names and name not in SCHEDULING:
+                there = f"what there is: {known(names)}" if names else "there is none"
+                raise ConfigError(
+                    f"no toxic named {name!r} works here; {there}",
+                    where=self.places.entry("decision", number, "toxic"),
+                    mend="name a mode or a field that makes it work, or leave the decision out",
+                )
 
     def require_connections(self, names: Sequence[str]) -> None:
         """Raises ConfigError when an entry is for a connection that is none of ``names``."""

@@ -7,9 +7,11 @@ import dataclasses
 from replay_ws.errors import ConfigError
 from replay_ws.events.log import Log
 from replay_ws.events.model import Plan
-from replay_ws.faults.configuration import MockConfiguration, require_configuration
-from replay_ws.faults.modes import MockBehaviorMode
-from replay_ws.faults.toxics import Chance, Dice, Script, require_plan
+from replay_ws.faults.chance import Chance, Dice
+from replay_ws.faults.configuration import MockConfiguration, recorded, require_configuration
+from replay_ws.faults.modes import ModeChoice
+from replay_ws.faults.pipeline import toxics_by_name
+from replay_ws.faults.plans import FaultPlan, plan_from
 from replay_ws.playback import play
 from replay_ws.session import Session
 
@@ -17,21 +19,22 @@ from replay_ws.session import Session
 def replay(
     source: Session,
     *,
-    mode: MockBehaviorMode | str | None = None,
+    mode: ModeChoice | None = None,
     seed: int | None = None,
     config: MockConfiguration | None = None,
-    plan: Plan | None = None,
+    plan: Plan | FaultPlan | None = None,
 ) -> Session:
     """The session that ``source`` becomes under another mode, seed, configuration or plan.
 
     With none of them it comes back bit for bit. ``config`` replaces the recorded configuration,
-    ``mode`` replaces it by the mode's own values (or gives ``config`` that mode); ``plan`` decides
-    instead of the seed. Raises ConfigError for an unknown mode.
+    ``mode`` replaces it by the mode's own values (or gives ``config`` that mode). A ``plan`` of
+    decisions decides instead of the seed; a fault plan says itself what it changes, where neither
+    ``config`` nor ``mode`` does. Raises ConfigError for an unknown mode, and for a plan that is
+    about a connection or a toxic which the session has not.
     """
     if config is not None:
         require_configuration(config)
-    if plan is not None:
-        require_plan(plan)
+    plan = plan_from(plan)
     if mode is not None:
         config = (config or MockConfiguration()).replace(mode=mode)
     seed = MockConfiguration(seed=seed).seed  # refuses what is no seed
@@ -42,26 +45,28 @@ def replay(
                 mend="give one of them",
             )
         seed = config.seed
+    if seed is None:
+        seed = plan.seed
     if config is not None:
-        config = config.replace(seed=None)
+        config = plan.applied(config.replace(seed=None))
     header = source.log.header
     reseeded = seed not in (None, header.seed)
     if seed is not None:
         header = dataclasses.replace(header, seed=seed)
 
-    def config_for(_: int, recorded: MockConfiguration) -> MockConfiguration:
-        new = config or recorded
+    def config_for(_: int, old: MockConfiguration) -> MockConfiguration:
+        new = config or plan.amended(old)
         return new.replace(seed=None) if reseeded else new
 
     def chance_for(_: int, used: MockConfiguration, log: Log) -> Chance:
-        if plan is not None:
-            return Script(plan, log)
-        return Dice(header.seed if used.seed is None else used.seed, used, log)
+        own_seed = header.seed if used.seed is None else used.seed
+        return plan.chance(Dice(own_seed, toxics_by_name(used), log))
 
-    recorded = [channel.config for channel in source.log.channels]
-    changed = reseeded or (
-        config is not None and any(config.values() != values for values in recorded)
-    )
+    before = [recorded(channel.config) for channel in source.log.channels]
+    after = [config_for(number, old) for number, old in enumerate(before)]
+    plan.require_connections(source.connections)
+    plan.require_toxics({name for used in after for name in toxics_by_name(used)})
+    changed = reseeded or after != before
     # A session that was looked at while it went on ends where it was looked at, unless it
     # became another one: then what is on its way arrives.
     drain = changed or source.end["status"] != "open"
