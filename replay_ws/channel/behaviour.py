@@ -18,7 +18,8 @@ class Behaviour:
         self.number = number
         self.config = config
         self.chance = chance
-        own = {toxic.name for toxic in config.toxics}
+        begun = (fault.toxic for fault in config.faults)
+        own = {toxic.name for toxic in (*config.toxics, *begun) if toxic is not None}
         self.static = pipeline_of(config, chance.active - own)
         """The toxics that work from the beginning."""
         self.partitioned = False

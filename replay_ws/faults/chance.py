@@ -216,7 +216,10 @@ def require_plan(plan: Plan) -> None:
 
 def _names_a_toxic(name: Any) -> bool:
     """Also for what a schedule chose, whose kinds are such names."""
-    return isinstance(name, str) and _NAME.fullmatch(name.removesuffix(".toxicity")) is not None
+    if not isinstance(name, str):
+        return False
+    own, dot, purpose = name.partition(".")
+    return _NAME.fullmatch(own) is not None and (not dot or purpose in ("toxicity", "every"))
 
 
 class Script:

@@ -27,7 +27,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from replay_ws.errors import ConfigError, known, unknown
+from replay_ws.errors import ConfigError, unknown
 from replay_ws.events.log import Direction
 from replay_ws.events.model import SCHEDULING, Decision, Plan
 from replay_ws.faults import checks
@@ -99,12 +99,9 @@ class FaultPlan:
         for number, decision in enumerate(self.decisions):
             name = decision.toxic.partition(".")[0]
             if name not in names and name not in SCHEDULING:
-                there = f"what there is: {known(names)}" if names else "there is none"
-                raise ConfigError(
-                    f"no toxic named {name!r} works here; {there}",
-                    where=self.places.entry("decision", number, "toxic"),
-                    mend="name a mode or a field that makes it work, or leave the decision out",
-                )
+                error = unknown("toxic", name, names)
+                where = self.places.entry("decision", number, "toxic")
+                raise ConfigError(error.what, where=where, mend=error.mend)
 
     def require_connections(self, names: Sequence[str]) -> None:
         """Raises ConfigError when an entry is for a connection that is none of ``names``."""

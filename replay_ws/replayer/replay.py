@@ -10,7 +10,7 @@ from replay_ws.events.model import Plan
 from replay_ws.faults.chance import Chance, Dice
 from replay_ws.faults.configuration import MockConfiguration, recorded, require_configuration
 from replay_ws.faults.modes import ModeChoice
-from replay_ws.faults.pipeline import toxics_by_name
+from replay_ws.faults.pipeline import BUILT_IN, toxics_by_name
 from replay_ws.faults.plans import FaultPlan, plan_from
 from replay_ws.playback import play
 from replay_ws.session import Session
@@ -65,7 +65,7 @@ def replay(
     before = [recorded(channel.config) for channel in source.log.channels]
     after = [config_for(number, old) for number, old in enumerate(before)]
     plan.require_connections(source.connections)
-    plan.require_toxics({name for used in after for name in toxics_by_name(used)})
+    plan.require_toxics(BUILT_IN.union(*map(toxics_by_name, after)))
     changed = reseeded or after != before
     # A session that was looked at while it went on ends where it was looked at, unless it
     # became another one: then what is on its way arrives.
