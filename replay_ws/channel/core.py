@@ -117,6 +117,10 @@ class Outage:
         self.fault = fault
         """The number of the fault that began it, if one did."""
 
+    def lasts(self, at_ns: int) -> bool:
+        """Whether it still goes on then, as far as is known."""
+        return self.until_ns is None or at_ns < self.until_ns
+
 
 class Core:
     """Shared by the parts of one network."""

@@ -19,27 +19,31 @@ does of its own accord as an incident. What merely follows (a message that meets
 another one started) is not.
 
 The parts: ``sockets`` open and end, ``outages`` cut off, ``timetable`` unfolds the faults of a
-plan, ``transmission`` decides about a message; this file owns time.
+plan, ``admission`` and ``transmission`` decide about a message; this file owns time.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 
+from replay_ws.channel.admission import Admission
 from replay_ws.channel.behaviour import Behaviour
 from replay_ws.channel.core import Core, Socket
 from replay_ws.channel.lane import Lane, Message
 from replay_ws.channel.outages import Outages
 from replay_ws.channel.outcome import Outcome
+from replay_ws.channel.send import Send, Verdict
 from replay_ws.channel.sockets import Sockets
+from replay_ws.channel.terms import Terms
 from replay_ws.channel.timetable import Timetable
-from replay_ws.channel.transmission import Send, Transmission, Verdict
+from replay_ws.channel.transmission import Transmission
 from replay_ws.clock import ms
 from replay_ws.events.log import Channel, Connection, Direction, Log, Op
 from replay_ws.events.model import Fate
 from replay_ws.faults.chance import Chance
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.faults.order import RunOrder
+from replay_ws.faults.timeline import MOMENTARY
 from replay_ws.faults.toxics import Toxic
 
 ACTIONS = frozenset({"cut", "heal", "reset"})
@@ -56,6 +60,7 @@ class Network:
         self._sockets = Sockets(self._core)
         self._outages = Outages(self._core, self._sockets)
         self._timetable = Timetable(self._core, self._sockets, self._outages)
+        self._admission = Admission(self._core, self._sockets)
         self._transmission = Transmission(self._core, self._sockets, self._outages)
 
     @property
@@ -186,27 +191,23 @@ class Network:
         socket = self._core.sockets[lane_number >> 1]
         behaviour, lane = socket.behaviour, socket.lanes[lane_number & 1]
         row = self.log.append(op, lane_number, now_ns, kind, index, body)
-        send = Send(op, socket, lane, kind, index, row, _size(body))
-        send.now_ns = now_ns
         if socket.lost and behaviour.config.reconnect == "on_send":
             self._sockets.reopen(socket, now_ns)
+        terms: Terms = lane.terms
         last: tuple[Toxic, ...] = ()
         if behaviour.config.faults:
-            kind_name = self.log.kinds[kind]
-            once = self._timetable.met(socket, lane_number, kind_name, op, body, now_ns)
-            last = tuple(toxic for toxic in once if toxic.type in ("reset_peer", "drain"))
-            if once:
-                send.terms = behaviour.terms((*lane.terms.toxics, *once))
-        refusal = self._transmission.refusal(send)
+            terms, last = self._meet_faults(socket, lane, op, kind, body, now_ns)
+        send = Send(socket, lane, terms, op, kind, index, row, _size(body), now_ns)
+        refusal = self._admission.refusal(send)
         if refusal:
-            return self._transmission.settle(send, refusal, send.terms.reject_ns)
-        lane.passed += 1
-        lane.passed_bytes += send.size
-        socket.active_ns = now_ns
-        if send.terms.calm and not (behaviour.partitioned or socket.outages or lane or last):
+            return self._transmission.settle(send, refusal, terms.reject_ns)
+        if terms.calm and not (socket.outages or lane or behaviour.partitioned or last):
             self.outcome.pass_through(row, now_ns)
             verdict = Verdict(Fate.DELIVERED, 0, row)
         else:
+            lane.passed += 1
+            lane.passed_bytes += send.size
+            socket.active_ns = now_ns
             verdict = self._transmission.transmit(send)
             self._after(send, last, now_ns)
             self.advance(now_ns)
@@ -214,6 +215,16 @@ class Network:
         if behaviour.config.enforce_event_order and verdict.fate < Fate.REJECTED:
             lane.order.note(self.log.kinds[kind])
         return verdict
+
+    def _meet_faults(
+        self, socket: Socket, lane: Lane, op: int, kind: int, body: str | bytes, now_ns: int
+    ) -> tuple[Terms, tuple[Toxic, ...]]:
+        """The terms for a message that faults may wait for, and which of them come after it."""
+        name = self.log.kinds[kind]
+        once = self._timetable.met(socket, lane.number, name, op, body, now_ns)
+        last = tuple(toxic for toxic in once if toxic.type in MOMENTARY)
+        toxics = (*lane.terms.toxics, *once)
+        return socket.behaviour.terms(toxics) if once else lane.terms, last
 
     def _after(self, send: Send, last: tuple[Toxic, ...], now_ns: int) -> None:
         """What a message sets off that was the last one for its connection."""

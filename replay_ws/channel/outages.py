@@ -45,7 +45,7 @@ class Outages:
     def on(self, socket: Socket, direction: Direction, now_ns: int) -> Outage | None:
         """The outage that a message in this direction meets now."""
         for outage in socket.outages:
-            if direction in outage.directions and _lasts(outage, now_ns):
+            if direction in outage.directions and outage.lasts(now_ns):
                 return outage
         behaviour = socket.behaviour
         if behaviour.partitioned and direction in _directions(behaviour):
@@ -152,10 +152,6 @@ class Outages:
 
         due_ns = tcp.gives_up_ns(now_ns, **_rto(outage))
         self._core.agenda.at(due_ns, in_vain, background=True)
-
-
-def _lasts(outage: Outage, now_ns: int) -> bool:
-    return outage.until_ns is None or now_ns < outage.until_ns
 
 
 def _kind(behaviour: Behaviour) -> str:

@@ -53,6 +53,10 @@ class Outcome:
         self._copies[row] = self._copies.get(row, 0) + 1
         return self._copies[row]
 
+    def is_copied(self, row: int) -> bool:
+        """Whether there is more than one copy of a message."""
+        return row in self._copies
+
     def arrive(
         self, due_ns: int, row: int, copy: int = 0, damage: tuple[str, int] | None = None
     ) -> None:
