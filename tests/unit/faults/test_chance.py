@@ -276,7 +276,9 @@ def test_a_plan_with_a_decision_that_no_run_takes_is_refused(
         require_plan(Plan((good, replace(good, **changes))))
 
 
-@pytest.mark.parametrize("name", ["loss", "my-wifi_2", "my-wifi_2.toxicity", "cut.every", *SCHEDULING])
+@pytest.mark.parametrize(
+    "name", ["loss", "my-wifi_2", "my-wifi_2.toxicity", "cut.every", *SCHEDULING]
+)
 def test_a_plan_may_name_any_toxic(name: str) -> None:
     require_plan(Plan((Decision(name, "a", Direction.DOWNSTREAM, "", 0, 0, 1),)))
 
