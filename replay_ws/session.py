@@ -18,6 +18,7 @@ from replay_ws.clock import time_text
 from replay_ws.events.log import MESSAGES, Direction, Log, Op
 from replay_ws.events.model import Event, Fate, Ledger, Plan
 from replay_ws.faults.malformed import damage
+from replay_ws.metrics import Metrics, measure
 from replay_ws.playback import outcome_of, plan_of, strikes_of
 from replay_ws.race import Race
 
@@ -114,6 +115,11 @@ class Session:
         counts = self.outcome.counts
         fates = {fate: counts[fate] for fate in Fate if counts[fate]}
         return Ledger(fates, duplicated=len(self.outcome.copies))
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """Latency, throughput, queues and traffic in virtual time; also for each connection."""
+        return measure(self.log, self.outcome)
 
     # --- events ----------------------------------------------------------------------------
 

@@ -70,6 +70,60 @@ def test_latency_is_from_send_to_arrival() -> None:
     assert metrics.max_latency == 0.2
 
 
+def test_latency_is_told_as_a_distribution() -> None:
+    async def program() -> MockWebSocketManager:
+        mock = MockWebSocketManager(consume_rate=10)
+        await asyncio.gather(*(mock.send_to_thread("t", TOKEN) for _ in range(10)))
+        await asyncio.sleep(1)
+        return mock
+
+    assert measured(program).latency == {
+        "count": 10,
+        "min": 0.1,
+        "mean": 0.55,
+        "p50": 0.5,
+        "p90": 0.9,
+        "p99": 1.0,
+        "max": 1.0,
+    }
+
+
+def test_the_fullest_queue_is_told() -> None:
+    async def program() -> MockWebSocketManager:
+        mock = MockWebSocketManager(consume_rate=10)
+        sends = [mock.send_to_thread(thread, "abc") for thread in "aaabb"]
+        await asyncio.gather(*sends)
+        await asyncio.sleep(1)
+        return mock
+
+    metrics = measured(program)
+    assert (metrics.queue_peak, metrics.queue_peak_bytes) == (3, 9)
+
+
+def test_what_is_not_tracked_is_not_told() -> None:
+    mock = MockWebSocketManager(track_timing=False, track_memory=False)
+    told = mock.get_performance_metrics()
+    untold = {"latency", "throughput", "average_latency", "max_latency", "uptime_seconds"}
+    assert not told.keys() & {*untold, "memory_usage"}
+    assert MockWebSocketManager(enable_metrics=False).get_performance_metrics() == {}
+
+
+def test_only_what_came_after_clearing_is_counted() -> None:
+    async def program() -> MockWebSocketManager:
+        mock = MockWebSocketManager(consume_rate=10)
+        await mock.send_to_thread("t", TOKEN)
+        await asyncio.sleep(1)
+        mock.clear_messages()
+        await mock.send_to_thread("t", TOKEN)
+        await mock.settle()
+        return mock
+
+    metrics = measured(program)
+    assert metrics.messages_sent == 1
+    assert metrics.latency is not None
+    assert metrics.latency["count"] == 1
+
+
 def test_throughput_does_not_fall_with_idle_time() -> None:
     async def program() -> MockWebSocketManager:
         await asyncio.sleep(50)
@@ -82,6 +136,18 @@ def test_throughput_does_not_fall_with_idle_time() -> None:
     metrics = measured(program)
     assert metrics.throughput == {"messages_per_second": 10.0, "bytes_per_second": 50.0}
     assert metrics.uptime_seconds == 1_051
+
+
+def test_throughput_counts_what_arrived() -> None:
+    async def program() -> MockWebSocketManager:
+        mock = MockWebSocketManager(consume_rate=10, message_queue_size=2, overflow="drop_newest")
+        await asyncio.gather(*(mock.send_to_thread("t", "12345") for _ in range(9)))
+        await asyncio.sleep(1)
+        return mock
+
+    metrics = measured(program)
+    assert metrics.messages_sent == 9
+    assert metrics.throughput == {"messages_per_second": 10.0, "bytes_per_second": 50.0}
 
 
 def test_sends_that_go_on_at_the_same_time_are_counted() -> None:
@@ -116,6 +182,7 @@ def test_a_mock_that_did_nothing_counts_nothing() -> None:
     assert metrics is not None
     told = metrics.to_dict()
     assert told.pop("throughput") == {"messages_per_second": 0.0, "bytes_per_second": 0.0}
+    assert set(told.pop("latency").values()) == {0}
     assert set(told.values()) == {0}
 
 
