@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from replay_ws.errors import CassetteError, ConfigError
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from replay_ws.compliance import Profile, Report
     from replay_ws.diff import Diff
     from replay_ws.events.model import Plan
-    from replay_ws.faults.modes import MockBehaviorMode
+    from replay_ws.faults.modes import ModeChoice
+    from replay_ws.faults.plans import FaultPlan
     from replay_ws.running import Escapes, Threads
     from replay_ws.sim.schedule import Schedule
 
@@ -36,10 +38,10 @@ Source = Session | RunResult[Any] | str | os.PathLike[str]
 def run(
     program: Callable[[], Awaitable[Value]],
     *,
-    seed: int = 0,
+    seed: int | None = None,
     schedule: str | Schedule = "fifo",
-    plan: Plan | None = None,
-    mode: MockBehaviorMode | str | None = None,
+    plan: Plan | FaultPlan | str | os.PathLike[str] | None = None,
+    mode: ModeChoice | None = None,
     config: MockConfiguration | None = None,
     profile: str = "agent5",
     record: str | os.PathLike[str] | None = None,
@@ -52,13 +54,16 @@ def run(
 ) -> RunResult[Value]:
     """Run ``program()`` on virtual time and return its value and session.
 
-    Mocks made inside follow ``seed`` and ``mode`` (or ``config``) unless they were given their own.
-    What the program raises comes out unchanged, with the session as its attribute ``session``.
+    Mocks made inside follow ``seed`` (0 unless given) and ``mode`` (one or a list; or ``config``)
+    unless they were given their own. What the program raises comes out unchanged, with the session
+    as its attribute ``session``.
 
     ``schedule`` says which ready task goes next: ``fifo``, ``legal``, ``pos``, ``urw``, ``pct``,
     ``random``, ``portfolio`` (one of these, by the seed), or a ``Schedule`` with more to say.
     ``urw`` and ``pct`` run the program once more, to count its steps. With the ``plan`` of an
-    earlier session both faults and order come from there, and no chance decides them.
+    earlier session both faults and order come from there, and no chance decides them. A fault plan,
+    or the path of its file, says what mocks go through where nothing else was given; it decides
+    about the order only where it is exact.
 
     Threads that the program starts are refused, or with ``threads="managed"`` take turns with its
     tasks, in one schedule and on one clock: at locks, queues, sleeps, starts and ends, and at every
@@ -94,11 +99,12 @@ def run(
         raise ConfigError(f"verify is {verify!r:.60}", mend="pass True or False")
     base = DEFAULT if config is None else config
     require_configuration(base)
+    planned = plan_of(plan)
     conditions = Conditions(
-        seed=require_seed(seed),
+        seed=require_seed((planned.seed or 0) if seed is None else seed),
         schedule=schedule if isinstance(schedule, Schedule) else Schedule(schedule),
-        plan=plan,
-        config=base if mode is None else base.replace(mode=mode),
+        plan=planned,
+        config=planned.applied(base if mode is None else base.replace(mode=mode)),
         profile=profile,
         redactor=redactor_of(redactor),
         threads=threads,
@@ -159,19 +165,36 @@ def session_of(source: Source) -> Session:
 def replay(
     source: Source,
     *,
-    mode: MockBehaviorMode | str | None = None,
+    mode: ModeChoice | None = None,
     seed: int | None = None,
     config: MockConfiguration | None = None,
-    plan: Plan | None = None,
+    plan: Plan | FaultPlan | str | os.PathLike[str] | None = None,
 ) -> Session:
     """What a recorded session becomes under another mode, seed, configuration or plan.
 
     Sends the recorded intents at their recorded times; no user code runs. With no argument it comes
-    back bit for bit.
+    back bit for bit. ``mode`` is one or a list, ``plan`` that of a session, a fault plan or the
+    path of its file.
     """
     from replay_ws.replayer import replay as replay_session
 
-    return replay_session(session_of(source), mode=mode, seed=seed, config=config, plan=plan)
+    session, planned = session_of(source), plan_of(plan)
+    return replay_session(session, mode=mode, seed=seed, config=config, plan=planned)
+
+
+def plan_of(source: Plan | FaultPlan | str | os.PathLike[str] | None) -> FaultPlan:
+    """The fault plan that ``source`` is, or is the path of; the plan of a session is exact."""
+    from replay_ws.faults.plans import parse_plan, plan_from
+
+    if not isinstance(source, str | os.PathLike):
+        return plan_from(source)
+    try:
+        text = Path(source).read_text("utf-8-sig")
+    except (OSError, ValueError) as error:
+        what = getattr(error, "strerror", None) or str(error)
+        mend = "name a plan file, e.g. what `replay-ws plan CASSETTE -o plan.toml` writes"
+        raise ConfigError(f"this is no plan: {what}", where=str(source), mend=mend) from error
+    return parse_plan(text, where=str(source))
 
 
 def compare(golden: Source, run: Source, *, order: str = "causal", tolerance_ns: int = 0) -> Diff:

@@ -17,10 +17,10 @@ from replay_ws.cassette.redaction import Redactor
 from replay_ws.channel import Network, channel_of
 from replay_ws.errors import ConfigError, ProgramError
 from replay_ws.events.log import Header, Log, Op
-from replay_ws.events.model import Plan
-from replay_ws.faults.chance import Chance, Dice, Script
+from replay_ws.faults.chance import Dice
 from replay_ws.faults.configuration import DEFAULT, MockConfiguration
 from replay_ws.faults.pipeline import toxics_by_name
+from replay_ws.faults.plans import NO_PLAN, FaultPlan
 from replay_ws.session import Session
 from replay_ws.sim.loop import VirtualLoop
 
@@ -83,8 +83,8 @@ class OwnClock:
 class Recording:
     """Collects what mocks do until somebody asks for the session. Safe to share between threads.
 
-    ``config`` is what mocks follow in what they were not given; a ``plan`` decides instead of the
-    seed.
+    ``config`` is what mocks follow in what they were not given; the decisions of a ``plan`` strike
+    beside what the seed says, or instead of it.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Recording:
         clock: Clock,
         redactor: Redactor | None,
         config: MockConfiguration = DEFAULT,
-        plan: Plan | None = None,
+        plan: FaultPlan = NO_PLAN,
     ) -> None:
         self.log = Log(header)
         self.network = Network(self.log)
@@ -124,9 +124,7 @@ class Recording:
             seed = header.seed if config.seed is None else config.seed
             if config.seed == header.seed:
                 config = config.replace(seed=None)  # said once, in the header
-            chance: Chance = Dice(seed, toxics_by_name(config), self.log)
-            if self.plan is not None:
-                chance = Script(self.plan, self.log)
+            chance = self.plan.chance(Dice(seed, toxics_by_name(config), self.log))
             channel = channel_of(name, config)
             return self.network.add_channel(channel, config, chance, self.clock.now_ns())
 

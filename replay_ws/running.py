@@ -18,9 +18,9 @@ from weakref import WeakKeyDictionary
 
 from replay_ws.errors import ConfigError, ProgramError, unknown
 from replay_ws.events.log import Header, Op
-from replay_ws.events.model import Plan
-from replay_ws.faults.chance import require_plan
+from replay_ws.events.model import SCHEDULING
 from replay_ws.faults.configuration import DEFAULT, MockConfiguration
+from replay_ws.faults.plans import NO_PLAN, FaultPlan
 from replay_ws.recording import CURRENT, LoopClock, Recording
 from replay_ws.session import RunResult, Session
 from replay_ws.sim.loop import VirtualLoop
@@ -52,11 +52,14 @@ _BATCH_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Everything beside the program that decides how a run goes; ConfigError if it cannot."""
+    """Everything beside the program that decides how a run goes; ConfigError if it cannot.
+
+    Of ``plan`` the decisions count; its configuration and seed are in ``config`` and ``seed``.
+    """
 
     seed: int = 0
     schedule: Schedule = FIFO
-    plan: Plan | None = None
+    plan: FaultPlan = NO_PLAN
     config: MockConfiguration = DEFAULT
     profile: str = "agent5"
     redactor: Redactor | None = None
@@ -73,10 +76,18 @@ class Conditions:
             value = getattr(self, name)
             if not is_right(value):
                 raise ConfigError(f"{name} is {value!r:.60}", mend=mend)
-        if self.plan is not None:
-            require_plan(self.plan)
+        if self.repeats_schedule and not (self.plan.exact or self.schedule.is_plain):
+            raise ConfigError(
+                f"the plan decides about the schedule, and so does schedule={str(self.schedule)!r}",
+                mend="make the plan exact, or leave the schedule out",
+            )
         if self.preempt and self.threads != "managed":
             raise ConfigError("preempt is for managed threads", mend='add threads="managed"')
+
+    @property
+    def repeats_schedule(self) -> bool:
+        """Whether the order comes from the plan."""
+        return self.plan.exact or any(d.toxic in SCHEDULING for d in self.plan.decisions)
 
 
 def _are_paths(value: object) -> bool:
@@ -92,7 +103,7 @@ _RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("schedule", lambda value: isinstance(value, Schedule), "pass a Schedule"),
     (
         "plan",
-        lambda value: value is None or isinstance(value, Plan),
+        lambda value: isinstance(value, FaultPlan),
         "pass the plan of a session, as in plan=session.plan",
     ),
     (
@@ -274,12 +285,13 @@ def _recording(loop: VirtualLoop, conditions: Conditions) -> Recording:
 def _loop(program: Program[Any], conditions: Conditions) -> VirtualLoop:
     """The loop that keeps the schedule, or the plan."""
     schedule = conditions.schedule.resolved(conditions.seed)
-    if conditions.plan is None and schedule.is_plain and conditions.threads != "managed":
+    planned = conditions.repeats_schedule
+    if not planned and schedule.is_plain and conditions.threads != "managed":
         return VirtualLoop()
     from replay_ws.sim.scheduling import loop_with_lanes, loop_with_plan
 
-    if conditions.plan is not None:
-        return loop_with_plan(conditions.plan)
+    if planned:
+        return loop_with_plan(conditions.plan.decisions)
     profile = _profile(program, conditions) if schedule.needs_profile else None
     return loop_with_lanes(schedule, conditions.seed, profile)
 

@@ -124,7 +124,7 @@ def plan_from(value: Plan | FaultPlan | None) -> FaultPlan:
     """A plan of decisions alone is exact; none changes nothing."""
     match value:
         case None:
-            return FaultPlan()
+            return NO_PLAN
         case FaultPlan():
             return value
         case _:
@@ -322,3 +322,7 @@ def _decision(table: Any, places: Places, number: int) -> Decision:
     except ConfigError as error:
         raise refused(error.what, error.mend) from None
     return decision
+
+
+NO_PLAN = FaultPlan()
+"""Changes nothing."""
