@@ -10,6 +10,7 @@ from typing import Any
 from replay_ws.clock import time_text
 from replay_ws.events.log import Direction
 from replay_ws.events.plain import plain
+from replay_ws.metrics import Metrics
 from replay_ws.report.blocks import Block, Cell, Column, Line, Table, Tone, capped_table, plural
 from replay_ws.report.ledger import ledger_text
 from replay_ws.report.summaries import end_text, modes_of, session_dict
@@ -49,6 +50,7 @@ class Info:
             "mode": "; ".join(modes_of(session)),
             "lasted": f"{time_text(session.end_ns)} of virtual time",
             "ledger": ledger_text(session.ledger),
+            **_metrics_texts(session.metrics),
             "decisions": str(len(session.plan)),
             "types": _types_text(session),
             "digest": session.digest,
@@ -75,11 +77,30 @@ class Info:
             "decisions": len(self.session.plan),
             "types": dict(types.most_common()),
             **session_dict(self.session),
+            "metrics": self.session.metrics.to_dict(),
         }
 
 
 def _dotted(version: tuple[int, int]) -> str:
     return ".".join(map(str, version))
+
+
+def _metrics_texts(metrics: Metrics) -> dict[str, str]:
+    """What there is to say of time, by name: nothing where every message arrived at once."""
+    latency, throughput, queue = metrics.latency, metrics.throughput, metrics.queue
+    texts = {}
+    if latency.max_ns:
+        names = ("p50", "p90", "p99", "max")
+        values = [f"{name} {time_text(getattr(latency, f'{name}_ns'))}" for name in names]
+        texts["latency"] = ", ".join(values)
+    if throughput.busy_ns:
+        rate = f"{throughput.messages_per_second:,.1f} messages/s"
+        size_rate = f"{throughput.bytes_per_second:,.1f} bytes/s"
+        texts["throughput"] = f"{rate}, {size_rate} over {time_text(throughput.busy_ns)}"
+    if queue.messages:
+        most = f"{plural(queue.messages, 'message')}, {plural(queue.size_bytes, 'byte')}"
+        texts["queue"] = f"at most {most} on their way in one direction"
+    return texts
 
 
 def _types_text(session: Session) -> str:
