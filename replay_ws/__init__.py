@@ -29,13 +29,17 @@ if TYPE_CHECKING:
     from replay_ws.events.model import Decision as Decision
     from replay_ws.events.model import Event as Event
     from replay_ws.events.model import Fate as Fate
+    from replay_ws.events.model import Incident as Incident
     from replay_ws.events.model import Ledger as Ledger
     from replay_ws.events.model import Plan as Plan
     from replay_ws.faults.configuration import MockConfiguration as MockConfiguration
     from replay_ws.faults.modes import MockBehaviorMode as MockBehaviorMode
+    from replay_ws.faults.plans import FaultPlan as FaultPlan
+    from replay_ws.faults.timeline import Fault as Fault
+    from replay_ws.faults.toxics import Toxic as Toxic
     from replay_ws.mock.manager import MockWebSocketManager as MockWebSocketManager
-    from replay_ws.mock.manager import SendResult as SendResult
     from replay_ws.mock.metrics import WebSocketMetrics as WebSocketMetrics
+    from replay_ws.mock.results import SendResult as SendResult
     from replay_ws.mock.threads import MockWebSocketState as MockWebSocketState
     from replay_ws.race import Access as Access
     from replay_ws.race import Race as Race
@@ -53,10 +57,14 @@ _HOMES = {
         "CassetteError ConfigError DeadlockError DeterminismError EscapeError GoldenMismatch "
         "ProgramError RaceError ReplayWsError SourceError"
     ),
-    "replay_ws.events.model": "Decision Event Fate Ledger Plan",
+    "replay_ws.events.model": "Decision Event Fate Incident Ledger Plan",
     "replay_ws.faults.configuration": "MockConfiguration",
     "replay_ws.faults.modes": "MockBehaviorMode",
-    "replay_ws.mock.manager": "MockWebSocketManager SendResult",
+    "replay_ws.faults.plans": "FaultPlan",
+    "replay_ws.faults.timeline": "Fault",
+    "replay_ws.faults.toxics": "Toxic",
+    "replay_ws.mock.manager": "MockWebSocketManager",
+    "replay_ws.mock.results": "SendResult",
     "replay_ws.mock.metrics": "WebSocketMetrics",
     "replay_ws.mock.threads": "MockWebSocketState",
     "replay_ws.race": "Access Race",

@@ -6,6 +6,7 @@ objects follow from it; each is worked out when it is first asked for.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,8 +16,9 @@ from typing import Any, Generic, TypeVar
 from replay_ws.cassette.format import digest as log_digest
 from replay_ws.channel import Outcome
 from replay_ws.clock import time_text
+from replay_ws.errors import unknown
 from replay_ws.events.log import MESSAGES, Direction, Log, Op
-from replay_ws.events.model import Event, Fate, Ledger, Plan
+from replay_ws.events.model import Event, Fate, Incident, Ledger, Plan
 from replay_ws.faults.malformed import damage
 from replay_ws.metrics import Metrics, measure
 from replay_ws.playback import outcome_of, plan_of, strikes_of
@@ -121,6 +123,31 @@ class Session:
         """Latency, throughput, queues and traffic in virtual time; also for each connection."""
         return measure(self.log, self.outcome)
 
+    def ledger_of(self, connection: str) -> Ledger:
+        """Where the messages of one connection ended, in both directions.
+
+        Raises ConfigError for a connection that the session has not.
+        """
+        if connection not in self.connections:
+            raise unknown("connection", connection, self.connections)
+        log, outcome, names = self.log, self.outcome, self.connections
+        mine = [names[lane >> 1] == connection for lane in log.lanes]
+        fates = Counter(Fate(f) for f, own in zip(outcome.fates, mine, strict=False) if f and own)
+        return Ledger(fates, duplicated=sum(mine[outcome.rows[copy]] for copy in outcome.copies))
+
+    def at(self, time_ns: int) -> Session:
+        """The session as it was at an instant: what had been done by then, and had arrived."""
+        log = self.log.until(time_ns)
+        log.note(Op.END, 0, max(time_ns, log.end_ns), {"status": "open"})
+        return Session(log)
+
+    @cached_property
+    def incidents(self) -> tuple[Incident, ...]:
+        """What the network did of its own accord: connections it refused, closed, opened again."""
+        log = self.log
+        rows = [row for row, op in enumerate(log.ops) if op == Op.INCIDENT]
+        return tuple(_incident(log, row) for row in rows)
+
     # --- events ----------------------------------------------------------------------------
 
     @cached_property
@@ -177,6 +204,12 @@ class Session:
     def __repr__(self) -> str:
         duration = time_text(self.end_ns)
         return f"<Session seed={self.seed} {self.ledger} in {duration}, ended {self.end['status']}>"
+
+
+def _incident(log: Log, row: int) -> Incident:
+    about = dict(log.value(row))
+    name = log.connections[log.lanes[row] >> 1].name
+    return Incident(log.times[row], name, about.pop("what"), about)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from typing import Any
 from replay_ws.api import RunResult, run
 from replay_ws.events.log import Direction, Op
 from replay_ws.events.model import Event, Fate
-from replay_ws.mock.manager import MockWebSocketManager, SendResult
+from replay_ws.mock.manager import MockWebSocketManager
+from replay_ws.mock.results import SendResult
 
 
 def event(

@@ -27,7 +27,8 @@ from replay_ws.channel.lane import Lane
 from replay_ws.channel.sockets import Sockets
 from replay_ws.clock import ms
 from replay_ws.events.log import Direction
-from replay_ws.faults.toxics import STREAMS, Toxic
+from replay_ws.faults.toxics import Toxic
+from replay_ws.faults.types import STREAMS
 
 SILENT = frozenset({"hold", "blackhole", "drop", "stall"})
 """Kinds of which neither side hears anything."""

@@ -17,7 +17,8 @@ from replay_ws.events.encoding import EncodingError, decode
 from replay_ws.events.log import Direction, Op
 from replay_ws.events.plain import plain
 from replay_ws.faults.timeline import Fault
-from replay_ws.faults.toxics import STREAMS, Toxic
+from replay_ws.faults.toxics import Toxic
+from replay_ws.faults.types import STREAMS
 
 _STARTED = ("token", "reset_peer", "idle")
 """Types that do something to an open connection after a while."""

@@ -17,6 +17,7 @@ conclusions. Columns keep a million rows at some thirty bytes each beside the pa
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -197,6 +198,23 @@ class Log:
         """The decoded body of a row with structure; the body itself of a frame."""
         body = self.bodies[row]
         return decode(body) if self.ops[row] in STRUCTURED and isinstance(body, bytes) else body
+
+    def until(self, time_ns: int) -> Log:
+        """The rows up to a time, apart from this log."""
+        end = bisect_right(self.times, time_ns)
+        twin = Log(self.header)
+        for op, lane, at_ns, kind, index, body in self.rows(0, end):
+            if op == Op.CHANNEL:
+                twin.channels.append(self.channels[index])
+            elif op == Op.CONNECTION:
+                twin.connections.append(self.connections[index])
+            elif op == Op.KIND:
+                twin.kind_numbers[self.kinds[kind]] = len(twin.kinds)
+                twin.kinds.append(self.kinds[kind])
+            elif op == Op.END:
+                break
+            twin.append(op, lane, at_ns, kind, index, body)
+        return twin
 
     def copy(self) -> Log:
         """The same rows, apart from this log: what is appended to one is not in the other."""

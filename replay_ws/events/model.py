@@ -152,6 +152,21 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Incident:
+    """What the network did to a connection of its own accord, and what there is to say of it.
+
+    ``what`` is ``refused``, ``closed``, ``reconnected``, ``resumed``, ``began``, ``ended``,
+    ``overflow`` or ``gc``; ``about`` holds the rest, as in the cassette: close codes, a cause,
+    counts.
+    """
+
+    time_ns: int
+    connection: str
+    what: str
+    about: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """Where every message ended, as counts; the sums hold at every instant.
 

@@ -27,7 +27,8 @@ from replay_ws.events.model import Decision, Plan
 from replay_ws.faults import checks
 from replay_ws.faults.distributions import TABLES, Spread
 from replay_ws.faults.losses import Chain, Draw, chain_of, losses_of, repeats_of
-from replay_ws.faults.toxics import _NAME, TYPES, Toxic
+from replay_ws.faults.toxics import NAME, Toxic
+from replay_ws.faults.types import TYPES
 from replay_ws.rng import WORD, Stream, below, threshold
 
 _POSITIONS = 1 << 48
@@ -219,7 +220,7 @@ def _names_a_toxic(name: Any) -> bool:
     if not isinstance(name, str):
         return False
     own, dot, purpose = name.partition(".")
-    return _NAME.fullmatch(own) is not None and (not dot or purpose in ("toxicity", "every"))
+    return NAME.fullmatch(own) is not None and (not dot or purpose in ("toxicity", "every"))
 
 
 class Script:

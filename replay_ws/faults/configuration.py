@@ -36,7 +36,8 @@ from replay_ws.faults.modes import MODES, MockBehaviorMode, modes_of
 from replay_ws.faults.pipeline import require_pipeline
 from replay_ws.faults.presets import PRESETS, preset_row
 from replay_ws.faults.timeline import FAULTS_MAX, Fault
-from replay_ws.faults.toxics import LINKS, STREAMS, TOXICS_MAX, Toxic
+from replay_ws.faults.toxics import TOXICS_MAX, Toxic
+from replay_ws.faults.types import LINKS, STREAMS
 
 UNSET: Final[Any] = type("Unset", (), {"__repr__": lambda _: "<from the mode>"})()
 
@@ -322,6 +323,9 @@ class MockConfiguration:
 
 
 def _shown(value: Any) -> str:
+    """As it can be given again; an enum's member is shown as its value."""
+    if isinstance(value, tuple):
+        return repr([str(item) if isinstance(item, str) else item for item in value])
     return repr(str(value)) if isinstance(value, str) else repr(value)
 
 

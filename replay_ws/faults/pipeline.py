@@ -9,15 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from replay_ws.clock import NS_PER_MS
 from replay_ws.errors import ConfigError, known
-from replay_ws.faults.timeline import require_timeline
-from replay_ws.faults.toxics import TOXICS_MAX, TYPES, Toxic, Type
+from replay_ws.faults.timeline import Fault, require_timeline
+from replay_ws.faults.toxics import TOXICS_MAX, Toxic
+from replay_ws.faults.types import TYPES, Type
 
-if TYPE_CHECKING:
-    from replay_ws.faults.configuration import MockConfiguration
+
+class Fields(Protocol):
+    """What a pipeline is made of; a MockConfiguration has it."""
+
+    def __hash__(self) -> int: ...
+    @property
+    def link(self) -> str: ...
+    @property
+    def latency_ms(self) -> float: ...
+    @property
+    def jitter_ms(self) -> float: ...
+    @property
+    def reorder_within_thread(self) -> bool: ...
+    @property
+    def toxics(self) -> tuple[Toxic, ...]: ...
+    @property
+    def faults(self) -> tuple[Fault, ...]: ...
+
 
 _PLACES = {name: place for place, name in enumerate(TYPES)}
 
@@ -35,9 +52,7 @@ def place(toxic: Toxic) -> int:
 
 
 @lru_cache(maxsize=1_024)
-def pipeline_of(
-    config: MockConfiguration, asked: frozenset[str] = frozenset()
-) -> tuple[Toxic, ...]:
+def pipeline_of(config: Fields, asked: frozenset[str] = frozenset()) -> tuple[Toxic, ...]:
     """All toxics that work from the beginning, in order.
 
     ``asked`` are the names that a plan decides about: it may strike where the configuration has no
@@ -46,7 +61,7 @@ def pipeline_of(
     return tuple(sorted((*_built_in(config, asked), *config.toxics), key=place))
 
 
-def toxics_by_name(config: MockConfiguration) -> dict[str, Toxic]:
+def toxics_by_name(config: Fields) -> dict[str, Toxic]:
     """Every toxic that may ever ask chance, by the name that keys its draws."""
     begun = [fault for fault in config.faults if fault.toxic is not None]
     named = {toxic.name: toxic for toxic in pipeline_of(config)}
@@ -59,7 +74,7 @@ def toxics_by_name(config: MockConfiguration) -> dict[str, Toxic]:
     return named
 
 
-def _built_in(config: MockConfiguration, asked: frozenset[str]) -> Iterator[Toxic]:
+def _built_in(config: Fields, asked: frozenset[str]) -> Iterator[Toxic]:
     for type_name, type_ in TYPES.items():
         name = BUILT_IN_NAMES.get(type_name, type_name)
         own = {
@@ -79,7 +94,7 @@ def _works(type_: Type, own: dict[str, Any]) -> bool:
     return any(own.get(need) for need in type_.needs)
 
 
-def require_pipeline(config: MockConfiguration) -> None:
+def require_pipeline(config: Fields) -> None:
     """Raises ConfigError for toxics that the link has not, or that contradict each other."""
     static = pipeline_of(config)
     named: dict[str, tuple[Toxic, str]] = {}
@@ -114,7 +129,7 @@ def require_pipeline(config: MockConfiguration) -> None:
         )
 
 
-def _require_link(toxic: Toxic, config: MockConfiguration, where: str) -> None:
+def _require_link(toxic: Toxic, config: Fields, where: str) -> None:
     links = TYPES[toxic.type].links
     if config.link not in links:
         raise ConfigError(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from replay_ws.cassette.redaction import Redactor, RedactorChoice
@@ -23,6 +22,7 @@ from replay_ws.faults.checks import close_code
 from replay_ws.faults.configuration import DEFAULT, MockConfiguration, require_configuration
 from replay_ws.mock import queries
 from replay_ws.mock.metrics import Operations, WebSocketMetrics, fold
+from replay_ws.mock.results import SendResult
 from replay_ws.mock.scenarios import scenario
 from replay_ws.mock.threads import MockWebSocketState, Thread
 from replay_ws.recording import CURRENT, OwnClock, Recording
@@ -35,36 +35,6 @@ if TYPE_CHECKING:
     from replay_ws.sim.world.patches import Patch
 
 DROPS = ("fin", "rst", "blackhole")
-
-
-@dataclass(frozen=True, slots=True)
-class SendResult:
-    """What ``send`` tells: truthy when the message was accepted, which is not yet delivered.
-
-    ``outcome`` is the fate so far. ``answered`` is False where nobody answered in time; a message
-    that was accepted is then in doubt for its sender, who may send it twice.
-    """
-
-    outcome: Fate
-    message_id: int
-    answered: bool = True
-
-    @property
-    def status(self) -> str:
-        """``accepted``, ``rejected``, ``gave_up`` (after all retries) or ``timeout``."""
-        if self.outcome is Fate.REJECTED_GAVE_UP:
-            return "gave_up"
-        if self.outcome is Fate.REJECTED_TIMEOUT or not self.answered:
-            return "timeout"
-        return "accepted" if self.outcome.accepted else "rejected"
-
-    @property
-    def reason(self) -> str:
-        """Why it was not accepted, or why it is lost already; else empty."""
-        return self.outcome.reason
-
-    def __bool__(self) -> bool:
-        return self.outcome.accepted
 
 
 class MockWebSocketManager:

@@ -145,7 +145,8 @@ def _other_text(log: Log, row: int, op: Op) -> str:
             retry = f", attempt {attempt}" if attempt else ""
             return f"{toxic} strikes {clean(log.kinds[log.kind_ids[row]])} ({amount}{retry})"
         case Op.INCIDENT, {"what": str(what), **about}:
-            return f"{clean(what)} {clean(_facts(about))}".rstrip()
+            facts = _facts({str(name): value for name, value in about.items()})
+            return f"{clean(what)} {clean(facts)}".rstrip()
         case Op.SCHEDULE, [kind, path, list(pairs)]:
             return f"{clean(kind)} {clean(path) or 'callbacks'}, {len(pairs) // 2} times"
         case Op.CHANNEL, [name, dict(config)]:

@@ -19,7 +19,8 @@ from replay_ws.clock import NS_PER_MS
 from replay_ws.events.log import Channel, Connection, Log
 from replay_ws.faults import checks
 from replay_ws.faults.chance import Dice, floor_ns
-from replay_ws.faults.toxics import TYPES, Toxic
+from replay_ws.faults.toxics import Toxic
+from replay_ws.faults.types import TYPES
 
 N = 100_000
 SEEDS = (1, 2)

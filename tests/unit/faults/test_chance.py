@@ -16,7 +16,8 @@ from replay_ws.events.log import Channel, Connection, Direction, Log
 from replay_ws.events.model import SCHEDULING, Decision, Plan
 from replay_ws.faults import checks
 from replay_ws.faults.chance import Dice, Forced, Script, floor_ns, require_plan, rule_of
-from replay_ws.faults.toxics import TYPES, Toxic
+from replay_ws.faults.toxics import Toxic
+from replay_ws.faults.types import TYPES
 from replay_ws.rng import WORD, Stream, below
 
 WITH_A_RATE = [

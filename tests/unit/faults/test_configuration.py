@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 
 from replay_ws.errors import ConfigError
-from replay_ws.faults.configuration import FIELDS, MockConfiguration
+from replay_ws.faults import configuration
+from replay_ws.faults.configuration import FIELDS, MockConfiguration, recorded
 from replay_ws.faults.modes import MODES, MockBehaviorMode, mode_of
+from replay_ws.faults.presets import preset_row
 
 RATES = [
     name for name in FIELDS if name.endswith(("_rate", "_probability")) and name != "consume_rate"
 ]
 TIMES = [name for name in FIELDS if "_ms" in name]
+OPTIONAL = {name for name, (default, _) in FIELDS.items() if default is None}
 FLAGS = [name for name, (default, _) in FIELDS.items() if isinstance(default, bool)]
 COUNTS = ["memory_limit", "message_queue_size", "max_message_size", "connection_limit"]
 RANGES = ["timeout_ms", "partition_duration_ms", "race_delay_ms"]
@@ -36,9 +39,31 @@ def test_a_mode_may_be_given_by_name(mode: MockBehaviorMode) -> None:
 
 @pytest.mark.parametrize("mode", list(MockBehaviorMode)[1:])
 def test_no_mode_is_a_no_op(mode: MockBehaviorMode) -> None:
-    values, normal = MockConfiguration(mode=mode).values(), MockConfiguration().values()
-    assert {name for name in FIELDS if values[name] != normal[name]} == set(MODES[mode])
-    assert MODES[mode]
+    own, normal = MockConfiguration(mode=mode), MockConfiguration()
+    differing = {name for name in FIELDS if getattr(own, name) != getattr(normal, name)}
+    assert differing == set(MODES[mode]) == own.values().keys() - {"mode"}
+    assert differing
+
+
+def test_modes_compose_and_a_preset_goes_over_them() -> None:
+    both = MockConfiguration(mode=["slow_network", "packet_loss"], preset="3g", jitter_ms=1)
+    assert both.modes == (MockBehaviorMode.SLOW_NETWORK, MockBehaviorMode.PACKET_LOSS)
+    preset = preset_row("3g")
+    assert (both.latency_ms, both.packet_loss_rate) == tuple(
+        preset[name] for name in ("latency_ms", "packet_loss_rate")
+    )
+    assert both.jitter_ms == 1.0
+    assert recorded(both.values()) == both == eval(repr(both))
+
+
+def test_a_recorded_configuration_does_not_follow_what_a_mode_says_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = MockConfiguration(mode="packet_loss").values()
+    later = {**MODES, MockBehaviorMode.PACKET_LOSS: {"packet_loss_rate": 0.5, "jitter_ms": 5.0}}
+    monkeypatch.setattr(configuration, "MODES", later)
+    again = recorded(plain)
+    assert (again.packet_loss_rate, again.jitter_ms) == (0.1, 0.0)
 
 
 def test_a_value_that_was_not_given_comes_from_the_mode() -> None:
@@ -73,9 +98,14 @@ def test_values_come_back_from_their_plain_form() -> None:
     config = MockConfiguration(
         mode="malformed_data", malformed_kinds=["bom", "null_field"], seed=-5
     )
-    assert MockConfiguration(**config.values()) == config
-    assert hash(MockConfiguration(**config.values())) == hash(config)
-    assert list(config.values()) == ["mode", *FIELDS]
+    assert recorded(config.values()) == config
+    assert hash(recorded(config.values())) == hash(config)
+    assert config.values() == {
+        "mode": "malformed_data",
+        "seed": -5,
+        "malformed_rate": 0.1,
+        "malformed_kinds": ["bom", "null_field"],
+    }
 
 
 def test_a_configuration_shows_what_was_given() -> None:
@@ -92,9 +122,9 @@ def test_a_configuration_does_not_change() -> None:
 
 
 def test_plain_values_are_a_copy() -> None:
-    config = MockConfiguration()
+    config = MockConfiguration(latency_ms=5)
     config.values()["latency_ms"] = 99
-    assert config.values()["latency_ms"] == 0.0
+    assert config.values()["latency_ms"] == 5.0
 
 
 def test_subclasses_of_plain_types_are_kept_as_the_plain_types() -> None:
@@ -139,7 +169,10 @@ def test_a_rate_may_be_0_or_1() -> None:
 @pytest.mark.parametrize("name", TIMES)
 @pytest.mark.parametrize("value", [-1, 86_400_001, float("nan"), "5", None, False])
 def test_a_time_is_a_number_of_milliseconds_in_range(name: str, value: Any) -> None:
-    assert refused(**{name: value}).what == f"{name} is {value!r}"
+    if value is None and name in OPTIONAL:
+        assert getattr(MockConfiguration(**{name: value}), name) is None
+    else:
+        assert refused(**{name: value}).what == f"{name} is {value!r}"
 
 
 @pytest.mark.parametrize("name", ["latency_ms", "jitter_ms"])
@@ -165,10 +198,10 @@ def test_a_flag_is_true_or_false(name: str, value: Any) -> None:
     ("name", "value", "mend"),
     [
         ("overflow", "drop", "block, close_1013, drop_newest, drop_oldest, reject"),
-        ("partition_policy", "blackhole", "drop, hold, reject"),
-        ("auth_when", "later", "handshake, message"),
-        ("link", "tcp", "message"),
-        ("malformed_kinds", "bitflip", "bom, double_encoded"),
+        ("partition_policy", "whitehole", "blackhole, drop, hold, refuse, reject, reset"),
+        ("auth_when", "later", "first_message, handshake, message"),
+        ("link", "udp", "bytes, message, tcp"),
+        ("malformed_kinds", "bitflop", "bom, double_encoded"),
         ("malformed_kinds", [], "bom, double_encoded"),
         ("malformed_kinds", 5, "bom, double_encoded"),
         ("malformed_kinds", [["bom"]], "bom, double_encoded"),

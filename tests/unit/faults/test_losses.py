@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from replay_ws.errors import ConfigError
 from replay_ws.faults.losses import RENEWAL, Chain, Draw, chain_of, losses_of, repeats_of
 from replay_ws.faults.toxics import Toxic
 from replay_ws.rng import WORD, Stream, threshold
@@ -58,8 +59,10 @@ def test_four_states_lose_in_bursts_and_alone() -> None:
     assert walk(draws, **STATES) == [100, 100, 0, 0, 100, 0, 100, 0, 0]
 
 
-def test_ways_out_that_add_up_to_more_than_one_are_cut_short() -> None:
-    assert walk([0.9, 0.9, 0.9], model="state", p13=1, p14=0.5, p31=1, p32=0.5) == [100, 0, 100]
+@pytest.mark.parametrize("ways", [("p13", "p14"), ("p31", "p32")])
+def test_ways_out_of_a_state_that_add_up_to_more_than_one_are_refused(ways: list[str]) -> None:
+    with pytest.raises(ConfigError, match=f"{' and '.join(ways)} are more than 1 together"):
+        Toxic("loss", model="state", **dict.fromkeys(ways, 0.6))
 
 
 @pytest.mark.parametrize("attributes", [GILBERT, STATES], ids=["gemodel", "state"])
