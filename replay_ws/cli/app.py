@@ -36,7 +36,8 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "The main job": {
         "demo": "Do the whole job once: record, replay under ten modes, diff, check.",
         "record": "Run PROGRAM on virtual time and keep its session as a cassette.",
-        "replay": "Send a cassette's messages again, under a mode or a seed.",
+        "replay": "Send a cassette's messages again, under a mode, a seed or a plan.",
+        "plan": "Print what a session left to chance, as the plan of a replay.",
         "diff": "Say how RUN differs from GOLDEN, the first divergence first.",
         "check": "Check what was delivered against the rules of a protocol.",
     },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,8 +15,23 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print the result
 
 seed = click.option("--seed", type=int, metavar="N", help="Seed of every draw.")
 
-mode = click.option(
-    "--mode", metavar="MODE", help="Behaviour mode, e.g. packet_loss or slow_network."
+modes = click.option(
+    "--mode",
+    "modes",
+    multiple=True,
+    metavar="MODE",
+    help="Behaviour mode, e.g. packet_loss or slow_network; several together if repeated.",
+)
+
+preset = click.option(
+    "--preset", metavar="NAME", help="A network as people know it, e.g. 3g, wifi or satellite."
+)
+
+plan = click.option(
+    "--plan",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A fault plan in TOML: modes, faults on a timeline, exact decisions.",
 )
 
 settings = click.option(
@@ -97,6 +112,14 @@ def cassette(name: str = "cassette") -> Callable[[Function], Function]:
     return click.argument(name, type=click.Path(path_type=Path), metavar=name.upper())
 
 
+def behaviour_of(
+    modes: Sequence[str], preset: str | None, settings: Iterable[str]
+) -> dict[str, Any]:
+    """Fields of a configuration, as ``--mode``, ``--preset`` and ``--set`` give them."""
+    asked = {"mode": tuple(modes), "preset": preset}
+    return {name: value for name, value in asked.items() if value} | fields_of(settings)
+
+
 def fields_of(settings: Iterable[str]) -> dict[str, Any]:
     """``field=value`` pairs as a configuration takes them; a value is JSON, else plain text."""
     fields = {}
@@ -128,8 +151,20 @@ def refuse_to_replace(path: Path, *, force: bool) -> None:
         )
 
 
-def given(mode: str | None, seed: int | None, settings: Iterable[str]) -> tuple[str, ...]:
+def given(
+    modes: Sequence[str] = (),
+    seed: int | None = None,
+    settings: Iterable[str] = (),
+    *,
+    preset: str | None = None,
+    plan: Path | None = None,
+) -> tuple[str, ...]:
     """The options as they stand on a command line, to be said again."""
-    words = ["--mode", mode] if mode is not None else []
-    words += ["--seed", str(seed)] if seed is not None else []
-    return (*words, *(word for setting in settings for word in ("--set", setting)))
+    options = [
+        *(("--mode", mode) for mode in modes),
+        *([("--preset", preset)] if preset is not None else []),
+        *([("--plan", str(plan))] if plan is not None else []),
+        *([("--seed", str(seed))] if seed is not None else []),
+        *(("--set", setting) for setting in settings),
+    ]
+    return tuple(word for option in options for word in option)

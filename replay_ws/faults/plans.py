@@ -91,6 +91,18 @@ class FaultPlan:
             return Script(self.decisions, dice.log)
         return Forced(self.decisions, dice) if self.decisions else dice
 
+    def idle(self, decided: Plan) -> list[str]:
+        """The places of decisions that are not among those of the session that came of the plan.
+
+        The messages, attempts or toxics that they are about did not happen there.
+        """
+        struck = {decision.key for decision in decided}
+        return [
+            self.places.entry("decision", number)
+            for number, decision in enumerate(self.decisions)
+            if decision.key not in struck and decision.toxic not in SCHEDULING
+        ]
+
     def require_toxics(self, names: Collection[str]) -> None:
         """Raises ConfigError when a decision is that of a toxic that is none of ``names``.
 

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 @click.command("record")
 @click.argument("program")
 @options.output(required=True)
-@options.mode
+@options.modes
+@options.preset
+@options.plan
 @options.seed
 @options.settings
 @options.schedule
@@ -50,7 +52,9 @@ if TYPE_CHECKING:
 def command(
     program: str,
     output: Path,
-    mode: str | None,
+    modes: Sequence[str],
+    preset: str | None,
+    plan: Path | None,
     seed: int | None,
     settings: Sequence[str],
     schedule: str,
@@ -67,8 +71,8 @@ def command(
     """Run PROGRAM on virtual time and keep its session as a cassette.
 
     PROGRAM is package.module:function or path/to/file.py:function; the function takes no arguments
-    and returns an awaitable. Mocks that it makes follow --mode, --seed and --set unless they were
-    given their own. What it prints goes to stderr.
+    and returns an awaitable. Mocks that it makes follow --mode, --preset, --set and --seed, and for
+    the rest --plan, unless they were given their own. What it prints goes to stderr.
 
     If the program fails, the cassette holds everything up to the error, and the exit code is 2. A
     file that exists is refused; with --force it is replaced, but only by a program that ended well:
@@ -81,12 +85,11 @@ def command(
         load_profile(profile)
     options.refuse_to_replace(output, force=force)
     main = find_program(program)
-    asked = {} if mode is None else {"mode": mode}
-    config = MockConfiguration(**{**asked, **options.fields_of(settings)})
     conditions = {
-        "seed": seed or 0,
+        "seed": seed,
+        "plan": plan,
         "schedule": schedule,
-        "config": config,
+        "config": MockConfiguration(**options.behaviour_of(modes, preset, settings)),
         "profile": profile,
         "redactor": Redactor(redact_keys, keep_keys),
         "threads": threads,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from replay_ws.cli.options import fields_of, given, refuse_to_replace
+from replay_ws.cli.options import behaviour_of, fields_of, given, refuse_to_replace
 from replay_ws.errors import ConfigError, ReplayWsError
 
 
@@ -26,8 +26,19 @@ def test_a_setting_without_a_value_is_refused() -> None:
 
 
 def test_options_are_said_again_as_they_were_given() -> None:
-    assert given(None, None, []) == ()
-    assert given("normal", 0, ["a=1"]) == ("--mode", "normal", "--seed", "0", "--set", "a=1")
+    assert given() == ()
+    assert given(["normal"], 0, ["a=1"]) == ("--mode", "normal", "--seed", "0", "--set", "a=1")
+    said = given(["packet_loss", "slow_network"], preset="3g", plan=Path("plan.toml"))
+    assert " ".join(said) == ("--mode packet_loss --mode slow_network --preset 3g --plan plan.toml")
+
+
+def test_modes_preset_and_settings_are_one_configuration() -> None:
+    assert behaviour_of([], None, []) == {}
+    assert behaviour_of(["normal", "packet_loss"], "3g", ["latency_ms=5", "mode=normal"]) == {
+        "mode": "normal",
+        "preset": "3g",
+        "latency_ms": 5,
+    }
 
 
 def test_a_file_that_exists_is_replaced_on_demand_only(tmp_path: Path) -> None:
