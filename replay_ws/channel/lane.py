@@ -32,7 +32,6 @@ class Message(NamedTuple):
     serial: int
     row: int
     size: int
-    copy: int
     damage: Damage | None
     sent_ns: int
 

@@ -270,7 +270,7 @@ class Network:
         damage = message.damage
         if damage is not None and self._sockets.breaks(socket, message.row, damage, due_ns):
             return
-        self.outcome.arrive(due_ns, message.row, message.copy, damage)
+        self.outcome.arrive(due_ns, message.row, damage)
         for toxic in lane.terms.pauses:
             lane.collected += message.size
             if lane.collected >= toxic["threshold"]:
@@ -309,6 +309,7 @@ class Network:
             end_ns = now_ns
             self.advance(end_ns)
             now_ns = max(end_ns, self.drain(), self.log.end_ns)
+        assert self.outcome.balances(), self.outcome.counts
         return end_ns
 
 

@@ -26,7 +26,8 @@ class Outcome:
     refusals: dict[int, Fate] = field(default_factory=dict)
     """Row of a handshake -> why it was refused, where it was."""
     counts: list[int] = field(default_factory=lambda: [0] * _FATES)
-    _copies: dict[int, int] = field(default_factory=dict)
+    _again: dict[int, int] = field(default_factory=dict)
+    """Row -> how often it arrived beyond the first time."""
 
     def enter(self, row: int, fate: Fate) -> None:
         """An intent was made."""
@@ -48,27 +49,23 @@ class Outcome:
         self.counts[fate] += 1
         self.fates[row] = fate
 
-    def next_copy(self, row: int) -> int:
-        """The number of one more copy of a message; the first one is 0."""
-        self._copies[row] = self._copies.get(row, 0) + 1
-        return self._copies[row]
-
-    def is_copied(self, row: int) -> bool:
-        """Whether there is more than one copy of a message."""
-        return row in self._copies
-
-    def arrive(
-        self, due_ns: int, row: int, copy: int = 0, damage: tuple[str, int] | None = None
-    ) -> None:
+    def arrive(self, due_ns: int, row: int, damage: tuple[str, int] | None = None) -> None:
         """A message, or one more copy of it, reached its receiver."""
-        if copy:
-            self.copies[len(self.rows)] = copy
+        if self.fates[row] == Fate.DELIVERED:
+            self._again[row] = self._again.get(row, 0) + 1
+            self.copies[len(self.rows)] = self._again[row]
+        else:
+            self.move(row, Fate.DELIVERED)
         if damage:
             self.damages[len(self.rows)] = damage
-        if self.fates[row] != Fate.DELIVERED:
-            self.move(row, Fate.DELIVERED)
         self.times.append(due_ns)
         self.rows.append(row)
+
+    def balances(self) -> bool:
+        """Whether the counts are those of the fates, and what arrived is what is delivered."""
+        fates, delivered = self.fates, len(self.rows) - len(self.copies)
+        counted = all(fates.count(fate) == self.counts[fate] for fate in Fate)
+        return counted and delivered == self.counts[Fate.DELIVERED]
 
     def copy(self) -> Outcome:
         """The same facts, apart from this outcome."""

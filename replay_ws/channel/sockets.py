@@ -267,9 +267,8 @@ class Sockets:
                 continue
             again += 1
             serial = self._core.agenda.next_serial()
-            copy = outcome.next_copy(row) if fate == Fate.DELIVERED else 0
             ready_ns = now_ns + lane.terms.latency_ns
-            if lane.push(Message(ready_ns, serial, row, size, copy, None, now_ns)):
+            if lane.push(Message(ready_ns, serial, row, size, None, now_ns)):
                 self._core.agenda.watch(lane)
         if again:
             self._core.incident(socket, now_ns, "resumed", messages=again)

@@ -26,6 +26,8 @@ class Transmission:
         self._core = core
         self._sockets = sockets
         self._outages = outages
+        self._doubled: set[int] = set()
+        """Rows of which more than one copy was sent."""
 
     def settle(self, send: Send, fate: Fate, wait_ns: int) -> Verdict:
         """The message's fate is known at once."""
@@ -85,20 +87,18 @@ class Transmission:
             ready_ns += flight.wait_ns + flight.delay_ns + room_ns
             if in_order:
                 ready_ns = lane.last_ready = max(ready_ns, lane.last_ready)
-        self._put(flight, ready_ns, held, copy=0)
-        for _ in range(flight.copies - 1):
+        if flight.copies > 1 or flight.again_ns:
+            self._doubled.add(send.row)
+        for _ in range(flight.copies):
             self._put(flight, ready_ns, held)
         for again_ns in flight.again_ns:
             self._put(flight, max(ready_ns, send.now_ns + again_ns + flight.wait_ns), held)
 
-    def _put(
-        self, flight: Flight, ready_ns: int, held: Outage | None, copy: int | None = None
-    ) -> None:
+    def _put(self, flight: Flight, ready_ns: int, held: Outage | None) -> None:
         core, (socket, lane, *_), row = self._core, flight.send, flight.send.row
         serial = core.agenda.next_serial()
-        copy = core.outcome.next_copy(row) if copy is None else copy
         size, now_ns = flight.send.size, flight.send.now_ns
-        message = Message(ready_ns, serial, row, size, copy, flight.damage, now_ns)
+        message = Message(ready_ns, serial, row, size, flight.damage, now_ns)
         if held is None:
             if lane.push(message):
                 core.agenda.watch(lane)
@@ -131,6 +131,7 @@ class Transmission:
 
     def _once_more(self, flight: Flight, outage: Outage, now_ns: int) -> None:
         if any(message.row == flight.send.row for message in flight.send.lane.held):
+            self._doubled.add(flight.send.row)
             self._put(flight, now_ns + flight.wait_ns, outage)
 
     # --- queue -----------------------------------------------------------------------------
@@ -161,6 +162,6 @@ class Transmission:
     def _lose(self, message: Message, lane: Lane) -> None:
         """A message was dropped; it is lost unless a copy of it arrived or is still on its way."""
         outcome = self._core.outcome
-        twins = outcome.is_copied(message.row) and any(m.row == message.row for m in lane)
+        twins = message.row in self._doubled and any(m.row == message.row for m in lane)
         if outcome.fates[message.row] == Fate.PENDING and not twins:
             outcome.move(message.row, Fate.LOST_OVERFLOW)
