@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from replay_ws.faults.plans import FaultPlan as FaultPlan
     from replay_ws.faults.timeline import Fault as Fault
     from replay_ws.faults.toxics import Toxic as Toxic
+    from replay_ws.metrics import Metrics as Metrics
     from replay_ws.mock.manager import MockWebSocketManager as MockWebSocketManager
     from replay_ws.mock.metrics import WebSocketMetrics as WebSocketMetrics
     from replay_ws.mock.results import SendResult as SendResult
@@ -63,6 +64,7 @@ _HOMES = {
     "replay_ws.faults.plans": "FaultPlan",
     "replay_ws.faults.timeline": "Fault",
     "replay_ws.faults.toxics": "Toxic",
+    "replay_ws.metrics": "Metrics",
     "replay_ws.mock.manager": "MockWebSocketManager",
     "replay_ws.mock.results": "SendResult",
     "replay_ws.mock.metrics": "WebSocketMetrics",

@@ -6,7 +6,6 @@ objects follow from it; each is worked out when it is first asked for.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -130,10 +129,7 @@ class Session:
         """
         if connection not in self.connections:
             raise unknown("connection", connection, self.connections)
-        log, outcome, names = self.log, self.outcome, self.connections
-        mine = [names[lane >> 1] == connection for lane in log.lanes]
-        fates = Counter(Fate(f) for f, own in zip(outcome.fates, mine, strict=False) if f and own)
-        return Ledger(fates, duplicated=sum(mine[outcome.rows[copy]] for copy in outcome.copies))
+        return self.metrics.connections[connection].ledger
 
     def at(self, time_ns: int) -> Session:
         """The session as it was at an instant: what had been done by then, and had arrived."""

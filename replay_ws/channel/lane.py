@@ -49,8 +49,6 @@ class Lane:
         "order",
         "passed",
         "passed_bytes",
-        "peak",
-        "peak_bytes",
         "queue",
         "served_ns",
         "size",
