@@ -99,7 +99,7 @@ def test_directions_are_counted_apart() -> None:
 def test_a_copy_is_no_further_message() -> None:
     once = session(Sent(0, 10), Sent(5, 20))
     twice = session(Sent(0, 10), Sent(5, 20))
-    twice.outcome.arrive(30, 0, copy=1)
+    twice.outcome.arrive(30, 0)
     metrics = twice.metrics
     assert metrics.ledger.duplicated == 1
     assert (metrics.latency, metrics.queue) == (once.metrics.latency, once.metrics.queue)
@@ -209,7 +209,7 @@ def test_a_part_of_the_connections_can_be_measured_from_any_row_on() -> None:
     assert list(part.connections) == ["b"]
     assert part.ledger.sent == part.latency.count == 1
     assert part.latency.max_ns == 7
-    whole.outcome.arrive(10, 1, copy=1)
+    whole.outcome.arrive(10, 1)
     assert measure(whole.log, whole.outcome, start=2).ledger.duplicated == 0
 
 
