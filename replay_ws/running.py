@@ -76,7 +76,8 @@ class Conditions:
             value = getattr(self, name)
             if not is_right(value):
                 raise ConfigError(f"{name} is {value!r:.60}", mend=mend)
-        if self.repeats_schedule and not (self.plan.exact or self.schedule.is_plain):
+        plain = self.schedule.resolved(self.seed).is_plain
+        if self.repeats_schedule and not (self.plan.exact or plain):
             raise ConfigError(
                 f"the plan decides about the schedule, and so does schedule={str(self.schedule)!r}",
                 mend="make the plan exact, or leave the schedule out",
