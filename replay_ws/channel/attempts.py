@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from replay_ws.channel.core import Core, Outage
+from replay_ws.channel.behaviour import Outage
+from replay_ws.channel.core import Core
 from replay_ws.channel.send import Flight, Send
 from replay_ws.channel.terms import backed_off
 from replay_ws.clock import ms

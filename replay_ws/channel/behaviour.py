@@ -3,10 +3,40 @@
 from __future__ import annotations
 
 from replay_ws.channel.terms import Terms, terms_of
+from replay_ws.events.log import Direction
 from replay_ws.faults.chance import Chance
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.faults.pipeline import pipeline_of, place
 from replay_ws.faults.toxics import Toxic
+from replay_ws.faults.types import STREAMS
+
+
+class Outage:
+    """A direction (or both) of a connection through which nothing gets."""
+
+    __slots__ = ("began_ns", "directions", "fault", "kind", "toxic", "until_ns")
+
+    def __init__(
+        self,
+        kind: str,
+        toxic: Toxic | None,
+        directions: tuple[Direction, ...],
+        began_ns: int,
+        until_ns: int | None,
+        fault: int | None = None,
+    ) -> None:
+        self.kind = kind
+        self.toxic = toxic
+        self.directions = directions
+        self.began_ns = began_ns
+        self.until_ns = until_ns
+        """When it ends by itself; None: when somebody ends it."""
+        self.fault = fault
+        """The number of the fault that began it, if one did."""
+
+    def lasts(self, at_ns: int) -> bool:
+        """Whether it still goes on then, as far as is known."""
+        return self.until_ns is None or at_ns < self.until_ns
 
 
 class Behaviour:
@@ -30,3 +60,11 @@ class Behaviour:
     def terms(self, toxics: tuple[Toxic, ...]) -> Terms:
         """The terms of a lane on which ``toxics`` work, whose order here is of no account."""
         return terms_of(self.config, tuple(sorted(toxics, key=place)))
+
+    def by_hand(self, direction: Direction, now_ns: int) -> Outage | None:
+        """The outage that a program made by hand, if it meets a message in this direction."""
+        config = self.config
+        directions = STREAMS[config.partition_direction]
+        if not self.partitioned or direction not in directions:
+            return None
+        return Outage(config.partition_policy or "reject", None, directions, now_ns, None)

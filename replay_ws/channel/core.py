@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from replay_ws.channel.agenda import Agenda
-from replay_ws.channel.behaviour import Behaviour
+from replay_ws.channel.behaviour import Behaviour, Outage
 from replay_ws.channel.lane import Lane
 from replay_ws.channel.outcome import Outcome
 from replay_ws.events.log import Direction, Log, Op
@@ -80,6 +80,13 @@ class Socket:
         """Whether sends have a chance."""
         return self.number in self.behaviour.open
 
+    def outage(self, direction: Direction, now_ns: int) -> Outage | None:
+        """The outage that a message in this direction meets now."""
+        for outage in self.outages:
+            if direction in outage.directions and outage.lasts(now_ns):
+                return outage
+        return self.behaviour.by_hand(direction, now_ns)
+
     def toxics(self, *types: str) -> list[Toxic]:
         """Those of a type that work on the connection, in either direction."""
         found = {toxic.name: toxic for lane in self.lanes for toxic in lane.terms.of_type(*types)}
@@ -92,34 +99,6 @@ class Socket:
             # An outage is a state of the connection, and no toxic that strikes.
             joined = tuple(toxic for toxic in begun if toxic.type != "partition")
             lane.terms = self.behaviour.terms((*self.static[direction], *joined))
-
-
-class Outage:
-    """A direction (or both) of a connection through which nothing gets."""
-
-    __slots__ = ("began_ns", "directions", "fault", "kind", "toxic", "until_ns")
-
-    def __init__(
-        self,
-        kind: str,
-        toxic: Toxic | None,
-        directions: tuple[Direction, ...],
-        began_ns: int,
-        until_ns: int | None,
-        fault: int | None = None,
-    ) -> None:
-        self.kind = kind
-        self.toxic = toxic
-        self.directions = directions
-        self.began_ns = began_ns
-        self.until_ns = until_ns
-        """When it ends by itself; None: when somebody ends it."""
-        self.fault = fault
-        """The number of the fault that began it, if one did."""
-
-    def lasts(self, at_ns: int) -> bool:
-        """Whether it still goes on then, as far as is known."""
-        return self.until_ns is None or at_ns < self.until_ns
 
 
 class Core:

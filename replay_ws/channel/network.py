@@ -139,12 +139,7 @@ class Network:
         socket.handshakes += 1
         socket.user = user
         once = self._timetable.attempted(socket, socket.handshakes, now_ns)
-        outage = self._outages.handshake(socket, now_ns)
-        if outage is not None:
-            silent = outage.kind == "blackhole"
-            fate, wait_ns = self._sockets.unreachable(socket, now_ns, silent=silent)
-        else:
-            fate, wait_ns = self._sockets.connect(socket, now_ns, index, 0, once)
+        fate, wait_ns = self._sockets.connect(socket, now_ns, index, 0, once)
         if fate is not Fate.DELIVERED:
             self.outcome.refusals[row] = fate
         return Verdict(fate, wait_ns, row)
@@ -205,11 +200,7 @@ class Network:
             self.outcome.pass_through(row, now_ns)
             verdict = Verdict(Fate.DELIVERED, 0, row)
         else:
-            lane.passed += 1
-            lane.passed_bytes += send.size
-            socket.active_ns = now_ns
-            verdict = self._transmission.transmit(send)
-            self._after(send, last, now_ns)
+            verdict = self._pass(send, last)
             self.advance(now_ns)
             verdict = verdict._replace(fate=Fate(self.outcome.fates[row]))
         if behaviour.config.enforce_event_order and verdict.fate < Fate.REJECTED:
@@ -226,15 +217,21 @@ class Network:
         toxics = (*lane.terms.toxics, *once)
         return socket.behaviour.terms(toxics) if once else lane.terms, last
 
-    def _after(self, send: Send, last: tuple[Toxic, ...], now_ns: int) -> None:
-        """What a message sets off that was the last one for its connection."""
-        socket, lane = send.socket, send.lane
+    def _pass(self, send: Send, last: tuple[Toxic, ...]) -> Verdict:
+        """Send a message on its way; it may be the last one of its connection."""
+        socket, lane, now_ns = send.socket, send.lane, send.now_ns
+        lane.passed += 1
+        lane.passed_bytes += send.size
+        socket.active_ns = now_ns
         for toxic in send.terms.limits:
-            messages, size = toxic["messages"], toxic["bytes"]
-            if (messages is not None and lane.passed >= messages) or (
-                size is not None and lane.passed_bytes >= size
-            ):
-                self._sockets.end(socket, now_ns, toxic["how"])
+            size = toxic["bytes"]
+            if size is not None and lane.passed_bytes > size:
+                self._sockets.end(socket, now_ns, toxic["how"], overtakes=toxic["how"] == "rst")
+                return self._transmission.settle(send, Fate.IN_DOUBT, 0)
+        verdict = self._transmission.transmit(send)
+        for toxic in send.terms.limits:
+            if lane.passed == toxic["messages"] or lane.passed_bytes == toxic["bytes"]:
+                self._sockets.end(socket, now_ns, toxic["how"], overtakes=toxic["how"] == "rst")
         for toxic in last:
             if toxic.type == "drain":
                 self._timetable.drain(socket, toxic, send.row, now_ns)
@@ -242,6 +239,7 @@ class Network:
                 self._sockets.start(socket, toxic, now_ns)
             else:
                 self._sockets.end(socket, now_ns, toxic["how"])
+        return verdict
 
     # --- time ------------------------------------------------------------------------------
 

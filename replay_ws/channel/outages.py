@@ -21,19 +21,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from replay_ws.channel import tcp
-from replay_ws.channel.behaviour import Behaviour
-from replay_ws.channel.core import Core, Outage, Socket
+from replay_ws.channel.behaviour import Behaviour, Outage
+from replay_ws.channel.core import Core, Socket
 from replay_ws.channel.lane import Lane
 from replay_ws.channel.sockets import Sockets
 from replay_ws.clock import ms
-from replay_ws.events.log import Direction
 from replay_ws.faults.toxics import Toxic
 from replay_ws.faults.types import STREAMS
 
 SILENT = frozenset({"hold", "blackhole", "drop", "stall"})
 """Kinds of which neither side hears anything."""
-CLOSED = frozenset({"reset", "refuse"})
-"""Kinds that refuse handshakes."""
 
 
 class Outages:
@@ -42,24 +39,6 @@ class Outages:
     def __init__(self, core: Core, sockets: Sockets) -> None:
         self._core = core
         self._sockets = sockets
-
-    def on(self, socket: Socket, direction: Direction, now_ns: int) -> Outage | None:
-        """The outage that a message in this direction meets now."""
-        for outage in socket.outages:
-            if direction in outage.directions and outage.lasts(now_ns):
-                return outage
-        behaviour = socket.behaviour
-        if behaviour.partitioned and direction in _directions(behaviour):
-            return Outage(_kind(behaviour), None, _directions(behaviour), now_ns, None)
-        return None
-
-    def handshake(self, socket: Socket, now_ns: int) -> Outage | None:
-        """The outage that a handshake meets now, where its kind lets none through."""
-        for direction in Direction:
-            outage = self.on(socket, direction, now_ns)
-            if outage is not None and outage.kind in CLOSED | {"blackhole"}:
-                return outage
-        return None
 
     # --- begin -----------------------------------------------------------------------------
 
@@ -83,7 +62,7 @@ class Outages:
     def cut(self, behaviour: Behaviour, now_ns: int) -> None:
         """A program cuts a channel off."""
         behaviour.partitioned = True
-        outage = Outage(_kind(behaviour), None, _directions(behaviour), now_ns, None)
+        outage = Outage(_kind(behaviour), None, STREAMS["both"], now_ns, None)
         for number in list(behaviour.open):
             socket = self._core.sockets[number]
             if outage.kind == "reset":
@@ -120,7 +99,7 @@ class Outages:
             self._sockets.end(socket, now_ns, "fin" if outage.kind == "stall" else "hole")
             return
         for direction in outage.directions:
-            if self.on(socket, direction, now_ns) is None:
+            if socket.outage(direction, now_ns) is None:
                 self._release(socket.lanes[direction], outage, now_ns)
 
     def heal_all(self, behaviour: Behaviour, now_ns: int) -> None:
@@ -157,10 +136,6 @@ class Outages:
 
 def _kind(behaviour: Behaviour) -> str:
     return behaviour.config.partition_policy or "reject"
-
-
-def _directions(behaviour: Behaviour) -> tuple[Direction, ...]:
-    return STREAMS[behaviour.config.partition_direction]
 
 
 def _rto(outage: Outage) -> dict[str, int]:

@@ -37,6 +37,9 @@ _REFUSALS = {
     "http_429": Fate.REJECTED_RATE_LIMITED,
 }
 
+CLOSED = frozenset({"reset", "refuse"})
+"""Kinds of outages that meet handshakes, not messages."""
+
 _CLOSING = {"accept_then_close_1013": 1013, "close_1008": 1008}
 """Policies that accept a connection too many, only to close it."""
 
@@ -56,6 +59,10 @@ class Sockets:
 
         ``index`` and ``attempt`` key its draws; ``once`` are toxics for this handshake alone.
         """
+        outage = _outage(socket, now_ns)
+        if outage is not None:
+            how, late_ns = ("hang", OPEN_TIMEOUT_NS) if outage == "blackhole" else ("refuse", 0)
+            return self._refuse(socket, now_ns, how, Fate.REJECTED_NOT_CONNECTED, late_ns)
         if now_ns < socket.retry_ns and socket.refusal is not None:
             return self._refuse(socket, now_ns, "http_429", socket.refusal, 0)
         late_ns = 0
@@ -90,11 +97,6 @@ class Sockets:
                 return self._turn_away(socket, toxic, now_ns, late_ns)
         self._open(socket, now_ns)
         return Fate.DELIVERED, late_ns
-
-    def unreachable(self, socket: Socket, now_ns: int, *, silent: bool) -> tuple[Fate, int]:
-        """A handshake that an outage meets."""
-        how, late_ns = ("hang", OPEN_TIMEOUT_NS) if silent else ("refuse", 0)
-        return self._refuse(socket, now_ns, how, Fate.REJECTED_NOT_CONNECTED, late_ns)
 
     def _refuse(
         self, socket: Socket, now_ns: int, how: str, fate: Fate, late_ns: int
@@ -272,3 +274,12 @@ class Sockets:
                 self._core.agenda.watch(lane)
         if again:
             self._core.incident(socket, now_ns, "resumed", messages=again)
+
+
+def _outage(socket: Socket, now_ns: int) -> str | None:
+    """The kind of outage that a handshake meets, where its kind lets none through."""
+    for direction in Direction:
+        outage = socket.outage(direction, now_ns)
+        if outage is not None and outage.kind in CLOSED | {"blackhole"}:
+            return outage.kind
+    return None

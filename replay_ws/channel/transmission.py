@@ -7,12 +7,13 @@ or late changes nothing about which messages chance strikes.
 from __future__ import annotations
 
 from replay_ws.channel.attempts import attempt, pause_ns
-from replay_ws.channel.core import Core, Outage
+from replay_ws.channel.behaviour import Outage
+from replay_ws.channel.core import Core
 from replay_ws.channel.flight import STEPS
 from replay_ws.channel.lane import Lane, Message
 from replay_ws.channel.outages import SILENT, Outages
 from replay_ws.channel.send import Flight, Send, Verdict
-from replay_ws.channel.sockets import Sockets
+from replay_ws.channel.sockets import CLOSED, Sockets
 from replay_ws.channel.terms import FOREVER
 from replay_ws.clock import ms
 from replay_ws.events.log import Direction
@@ -39,9 +40,9 @@ class Transmission:
         socket, lane, terms = send.socket, send.lane, send.terms
         config = socket.behaviour.config
         outage = self._meet(send)
-        kind = outage.kind if outage is not None else ""
-        if kind == "reset":  # the first send after a reset still succeeds
+        if not socket.is_open:  # it was just reset, and the first send after that still succeeds
             return self.settle(send, Fate.IN_DOUBT, 0)
+        kind = outage.kind if outage is not None else ""
         if kind == "drop" and config.link == "message":
             return self.settle(send, Fate.LOST_PARTITION, terms.latency_ns)
         flight = Flight(send)
@@ -61,6 +62,8 @@ class Transmission:
         wait_ns += flight.wait_ns + room_ns
         if held is not None and config.ack_timeout_ms is not None:
             wait_ns = self._insist(flight, held)
+        if held is not None and config.semantics == "legacy":
+            wait_ns, flight.answered = terms.reject_ns, False
         if config.resume != "none" and lane.number & 1 == Direction.DOWNSTREAM:
             socket.history.append((send.row, send.size))
         return Verdict(Fate.PENDING, wait_ns, send.row, flight.answered)
@@ -68,15 +71,16 @@ class Transmission:
     def _meet(self, send: Send) -> Outage | None:
         """The outage that the message meets; it may be the one that begins it."""
         direction = Direction(send.lane.number & 1)
-        outage = self._outages.on(send.socket, direction, send.now_ns)
+        outage = send.socket.outage(direction, send.now_ns)
         if outage is None:
             for toxic in send.terms.partitions:
                 amount = send.strike(self._core, toxic)
                 if amount:
                     until_ns = send.now_ns + amount
                     self._outages.begin(send.socket, toxic, send.now_ns, until_ns, None)
-                    outage = self._outages.on(send.socket, direction, send.now_ns)
-        return None if outage is None or outage.kind == "refuse" else outage
+                    if send.socket.behaviour.config.semantics == "exact":
+                        outage = send.socket.outage(direction, send.now_ns)
+        return None if outage is None or outage.kind in CLOSED else outage
 
     def _depart(self, flight: Flight, room_ns: int, held: Outage | None) -> None:
         """Every copy of the message on its way, or where an outage holds it."""

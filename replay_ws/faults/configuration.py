@@ -257,7 +257,8 @@ class MockConfiguration:
         object.__setattr__(self, "given", given)
         modes = modes_of(self.mode) if "mode" in given else (MockBehaviorMode.NORMAL,)
         object.__setattr__(self, "mode", modes[0] if len(modes) == 1 else modes)
-        row = _row(modes, self.preset if "preset" in given else None)
+        preset = self.preset if "preset" in given else None
+        row = _row(modes, preset, self.semantics if "semantics" in given else "exact")
         for name, (default, check) in FIELDS.items():
             value = getattr(self, name) if name in given else row.get(name, default)
             try:
@@ -294,7 +295,7 @@ class MockConfiguration:
         or the preset sets, or that differs from its own default.
         """
         modes = self.modes
-        row = _row(modes, self.preset)
+        row = _row(modes, self.preset, self.semantics)
         defaults = {name: default for name, (default, _) in FIELDS.items()}
         usual = {**defaults, **LINK_ROWS[self.link]}
         names = list(map(str, modes))
@@ -329,11 +330,11 @@ def _shown(value: Any) -> str:
     return repr(str(value)) if isinstance(value, str) else repr(value)
 
 
-def _row(modes: tuple[MockBehaviorMode, ...], preset: Any) -> Mapping[str, Any]:
+def _row(modes: tuple[MockBehaviorMode, ...], preset: Any, semantics: Any) -> Mapping[str, Any]:
     """What modes and preset say together."""
-    if len(modes) == 1 and preset is None:
+    if len(modes) == 1 and preset is None and semantics != "legacy":
         return MODES[modes[0]]
-    row: dict[str, Any] = {}
+    row: dict[str, Any] = {"partition_policy": "hold"} if semantics == "legacy" else {}
     for mode in modes:
         row |= MODES[mode]
     return {**row, **(preset_row(preset) if preset is not None else {})}
@@ -352,7 +353,7 @@ def recorded(values: Mapping[str, Any]) -> MockConfiguration:
     """
     fresh = MODES[MockBehaviorMode.NORMAL]
     modes = modes_of(values.get("mode", MockBehaviorMode.NORMAL))
-    row = _row(modes, values.get("preset"))
+    row = _row(modes, values.get("preset"), values.get("semantics"))
     missing = {name: FIELDS[name][0] for name in row if name not in values and name not in fresh}
     return MockConfiguration(**{**missing, **values})
 
