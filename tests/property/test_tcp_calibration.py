@@ -7,6 +7,7 @@ compared with what runs of ours, one per seed, have between them.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from functools import cache
 from statistics import median
@@ -14,10 +15,13 @@ from typing import NamedTuple
 
 import pytest
 
-from replay_ws.channel.tcp import RETRIES_MAX, RTO_MIN_NS, Stream, late_ns, recovery_ns
-from replay_ws.clock import NS_PER_MS
+from replay_ws.api import run
+from replay_ws.channel.tcp import RETRIES_MAX, Stream, late_ns, recovery_ns
+from replay_ws.clock import NS_PER_MS, NS_PER_S
+from replay_ws.mock.manager import MockWebSocketManager
 from replay_ws.rng import Stream as Draws
 from replay_ws.rng import threshold
+from tests.helpers import tokens
 
 GAP_NS = 20 * NS_PER_MS
 MESSAGES = 400
@@ -145,12 +149,39 @@ def test_a_higher_rate_only_adds_losses(seed: int) -> None:
 # --- outages ---------------------------------------------------------------------------------
 
 
+def timer_ns(through_ns: int) -> int:
+    """How long the timer ran that let a segment of time 0 through."""
+    return next(
+        late_ns(nth) - late_ns(nth - 1) for nth in range(1, 16) if late_ns(nth) == through_ns
+    )
+
+
 @pytest.mark.parametrize("outage_ms", LAGS_MS)
 def test_the_lag_after_an_outage_is_the_kernels_within_one_timer(outage_ms: int) -> None:
     healed_ns = outage_ms * NS_PER_MS
     through_ns = recovery_ns(0, healed_ns)
-    timer_ns = next(
-        late_ns(nth) - late_ns(nth - 1) for nth in range(1, 16) if late_ns(nth) == through_ns
-    )
-    assert timer_ns >= RTO_MIN_NS
-    assert abs(through_ns - healed_ns - LAGS_MS[outage_ms] * NS_PER_MS) <= timer_ns
+    lag_ns = through_ns - healed_ns
+    assert abs(lag_ns - LAGS_MS[outage_ms] * NS_PER_MS) <= timer_ns(through_ns)
+
+
+@pytest.mark.parametrize("outage_ms", LAGS_MS)
+def test_a_mock_delivers_what_an_outage_held_in_one_burst(outage_ms: int) -> None:
+    through_ns = recovery_ns(0, outage_ms * NS_PER_MS)
+    count = 2 * through_ns // GAP_NS
+
+    async def program() -> None:
+        mock = MockWebSocketManager(link="tcp")
+        await mock.connect_user("t1")
+        mock.enable_partition()
+        asyncio.get_running_loop().call_later(outage_ms / 1_000, mock.disable_partition)
+        sends = []
+        for message in tokens(count):
+            sends.append(asyncio.create_task(mock.send("t1", message)))
+            await asyncio.sleep(GAP_NS / NS_PER_S)
+        await asyncio.gather(*sends)
+
+    arrived = [event for event in run(program).session.delivered() if event.type == "token"]
+    assert [event.index for event in arrived] == list(range(count))
+    assert [event.time_ns for event in arrived] == [
+        max(event.sent_ns, through_ns) for event in arrived
+    ]
