@@ -263,6 +263,8 @@ class MockConfiguration:
             value = getattr(self, name) if name in given else row.get(name, default)
             try:
                 object.__setattr__(self, name, check(value))
+            except ConfigError:  # of a toxic or a fault, which says where
+                raise
             except ValueError as error:
                 raise _broken(name, value, error, "MockConfiguration") from None
         for name, value in LINK_ROWS[self.link].items():

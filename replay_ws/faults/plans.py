@@ -250,6 +250,8 @@ _ENTRY = re.compile(r"\bfaults\[(\d+)\]")
 
 
 def _renumbered(text: str) -> str:
+    """Entries as a plan counts them, from 1."""
+    text = text.replace("(MockConfiguration)", "(a mode or a field makes it)")
     return _ENTRY.sub(lambda match: f"fault {int(match[1]) + 1}", text)
 
 
@@ -261,7 +263,9 @@ def _place(error: ConfigError, values: Mapping[str, Any], places: Places) -> str
     spoken_of = next((key for key in own if re.match(rf"(unknown )?{key}\b", error.what)), "")
     if spoken_of:
         return places.key(spoken_of)
-    return places.key("config", f"{error.where} {error.what}")
+    inner = error.where.removeprefix("MockConfiguration")
+    place = places.key("config", f"{inner} {error.what}")
+    return f"{place}: {inner}" if inner else place
 
 
 # --- its entries -----------------------------------------------------------------------------

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from replay_ws.errors import ConfigError
 from replay_ws.events.log import Direction, Header, Log
@@ -186,13 +188,29 @@ def test_the_path_of_a_task_is_no_connection() -> None:
         ("[config]\njitter_ms = 1\nlatency_ms = -5", "plan.toml:3: latency_ms is -5"),
         ("[config]\n\nseed = 1", "plan.toml:3: seed stands in [config]"),
         ("[config]\nmode = 'normal'", "plan.toml:2: mode stands in [config]"),
+        ("[config]\njitter_ms = 1\ntoxics = [{type = 'loss', rate = 2}]",
+         "plan.toml:3: toxics[0]: toxic loss: rate is 2"),
+        ("mode = 'packet_loss'\n[[config.toxics]]\ntype = 'loss'",
+         "plan.toml:2: toxics[0]: a toxic named 'loss' is there already (a mode or a field"),
+        ("[config]\nmax_retries = 1\ntimeout_ms_min = 7\ntimeout_ms_max = 3",
+         "plan.toml:4: timeout_ms_min is 7, above timeout_ms_max 3"),
         ("fault = [\n3]", "plan.toml:1: fault 1: 3 is no fault"),
         ("decision = [\n3]", "plan.toml:1: decision 1: 3 is no decision"),
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_a_mistake_is_named_by_line_and_key(text: str, said: str) -> None:
     assert refused(text).startswith(said)
+
+
+@given(st.integers(0, len(WHOLE)), st.integers(0, 9), st.text("[]{}=.,#'\"\n-x1", max_size=3))
+def test_a_spoilt_text_is_a_plan_or_refused_with_a_place(at: int, size: int, new: str) -> None:
+    refusals = []
+    try:
+        parse_plan(WHOLE[:at] + new + WHOLE[at + size :], where="plan.toml")
+    except ConfigError as error:
+        refusals.append(error)
+    assert all(e.where.startswith("plan.toml:") and e.mend for e in refusals)
 
 
 def test_a_text_that_is_no_toml_at_all_is_refused() -> None:
