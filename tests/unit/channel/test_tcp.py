@@ -113,6 +113,18 @@ def test_a_send_between_two_timers_fills_what_the_first_did_not() -> None:
     assert sent_ms(stream, 1, 250) == {0: 250, 1: 250}
 
 
+def test_a_timer_that_runs_out_with_a_send_counts_before_it() -> None:
+    stream = Stream()
+    sent_ms(stream, 0, 0, lost=2)
+    assert sent_ms(stream, 1, 200) == {0: 200, 1: 200}
+
+
+def test_an_acknowledgement_sets_the_timer_back() -> None:
+    stream = Stream()
+    sent_ms(stream, 0, 0, lost=3)
+    assert sent_ms(stream, 1, 250) == {0: 450, 1: 250}
+
+
 def test_a_send_tells_of_every_hole() -> None:
     stream = Stream()
     sent_ms(stream, 0, 0, lost=2)
