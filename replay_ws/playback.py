@@ -96,7 +96,12 @@ def play(
                 channel = channel_of(channel.name, config)
             network.add_channel(channel, config, chance_for(index, config, log), time_ns)
         elif op == Op.CONNECTION:
-            network.add_connection(source.connections[index], time_ns)
+            connection = source.connections[index]
+            old_link = recorded(source.channels[connection.channel].config).link
+            link = network.behaviours[connection.channel].config.link
+            if link != old_link:
+                connection = replace(connection, link=link)
+            network.add_connection(connection, time_ns)
         elif op in (Op.CLOSE, Op.DROPPED):
             network.close(Op(op), lane, time_ns, body)
         elif op == Op.CONTROL:

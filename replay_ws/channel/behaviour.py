@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from replay_ws.channel import tcp
 from replay_ws.channel.terms import Terms, terms_of
+from replay_ws.clock import ms
 from replay_ws.events.log import Direction
 from replay_ws.faults.chance import Chance
 from replay_ws.faults.configuration import MockConfiguration
@@ -37,6 +39,19 @@ class Outage:
     def lasts(self, at_ns: int) -> bool:
         """Whether it still goes on then, as far as is known."""
         return self.until_ns is None or at_ns < self.until_ns
+
+    def recovery_ns(self, first_ns: int, healed_ns: int) -> int:
+        """When TCP finds out that it is over, which sent in vain since ``first_ns``."""
+        return tcp.recovery_ns(first_ns, healed_ns, **self._rto())
+
+    def gives_up_ns(self, first_ns: int) -> int:
+        """When TCP gives up."""
+        return tcp.gives_up_ns(first_ns, **self._rto())
+
+    def _rto(self) -> dict[str, int]:
+        if self.toxic is None or self.toxic.type != "partition":
+            return {}
+        return {f"rto_{end}_ns": ms(self.toxic[f"rto_{end}"]) for end in ("min", "max")}
 
 
 class Behaviour:

@@ -62,10 +62,8 @@ def _double(core: Core, flight: Flight, toxic: Toxic) -> None:
 
 def _retransmit(core: Core, flight: Flight, toxic: Toxic) -> None:
     """A stream loses nothing: it sends again, later."""
-    lost = 0
-    while lost < tcp.RETRIES_MAX and flight.send.strike(core, toxic, lost):
-        lost += 1
-    flight.delay_ns += tcp.late_ns(lost)
+    while flight.lost < tcp.RETRIES_MAX and flight.send.strike(core, toxic, flight.lost):
+        flight.lost += 1
 
 
 STEPS: Mapping[str, Step] = {

@@ -10,10 +10,11 @@ message leaves when that time has come, less the burst that the server allows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
+from replay_ws.channel.tcp import Stream
 from replay_ws.channel.terms import FOREVER, Terms
 from replay_ws.faults.order import RunOrder
 
@@ -34,6 +35,8 @@ class Message(NamedTuple):
     size: int
     damage: Damage | None
     sent_ns: int
+    own_ns: int
+    """When it would be ready if nothing were before it."""
 
 
 class Lane:
@@ -42,6 +45,7 @@ class Lane:
     __slots__ = (
         "buckets",
         "collected",
+        "flights",
         "held",
         "last_due",
         "last_ready",
@@ -52,6 +56,7 @@ class Lane:
         "queue",
         "served_ns",
         "size",
+        "stream",
         "terms",
     )
 
@@ -70,6 +75,10 @@ class Lane:
         """Rate limit -> when a message would be on time, or until when nothing is let in."""
         self.passed = self.passed_bytes = 0
         """What was sent since the connection was opened."""
+        self.stream = Stream()
+        """What is lost on a stream, and not yet made up for."""
+        self.flights: dict[int, int] = {}
+        """Row of a message that was lost on a stream -> how long it flies once it gets through."""
         self.collected = 0
         """Bytes that the receiver took since it last collected garbage."""
 
@@ -101,12 +110,20 @@ class Lane:
             self.last_ready = max(self.last_ready, ready_ns)
         return bool(held)
 
-    def hold_back(self, row: int) -> None:
-        """Take what was sent of ``row`` out of the queue: an outage met it after all."""
-        mine = [message for message in self.queue if message.row == row]
-        self.queue = [message for message in self.queue if message.row != row]
+    def retime(self, through_ns: Mapping[int, int]) -> None:
+        """Messages get through at other times than was thought; nothing overtakes on a stream."""
+        before_ns, first = 0, set()
+        for at, message in enumerate(sorted(self.queue, key=lambda message: message.serial)):
+            row, own_ns = message.row, message.own_ns
+            if row in self.flights and row in through_ns:
+                own_ns = through_ns[row] + self.flights[row]
+            ready_ns = max(own_ns, before_ns)
+            if row not in first:  # a copy that is sent later holds nothing up
+                before_ns = ready_ns
+                first.add(row)
+            self.queue[at] = message._replace(ready_ns=ready_ns, own_ns=own_ns)
         heapify(self.queue)
-        self.held += mine
+        self.last_ready = before_ns
 
     def drop(self, now_ns: int) -> Message:
         """Take the oldest; if it was being served, the next one's turn begins now."""
@@ -124,6 +141,8 @@ class Lane:
         messages = sorted(self, key=lambda message: message.serial)
         self.queue.clear()
         self.held.clear()
+        self.stream.clear()
+        self.flights.clear()
         self.size = self.last_ready = 0
         return messages
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from replay_ws.channel import tcp
 from replay_ws.channel.behaviour import Behaviour, Outage
 from replay_ws.channel.core import Core, Socket
 from replay_ws.channel.lane import Lane
@@ -117,28 +116,20 @@ class Outages:
         ready_ns = now_ns
         if outage.kind == "blackhole" and lane.held:
             first_ns = min(message.sent_ns for message in lane.held)
-            ready_ns = tcp.recovery_ns(first_ns, now_ns, **_rto(outage))
+            ready_ns = outage.recovery_ns(first_ns, now_ns)
         if lane.release(ready_ns):
             self._core.agenda.watch(lane)
 
-    def give_up(self, socket: Socket, lane: Lane, outage: Outage, now_ns: int) -> None:
-        """The first message was sent into a black hole: TCP gives up some day."""
-        row, epoch = lane.held[0].row, socket.epoch
+    def watch_in_vain(self, socket: Socket, lane: Lane, row: int, until_ns: int) -> None:
+        """A message waits for TCP, which gives up some day: then the connection is lost."""
+        epoch = socket.epoch
 
         def in_vain(due_ns: int) -> None:
-            held = any(message.row == row for message in lane.held)
-            if held and socket.epoch == epoch:
+            if socket.epoch == epoch and any(message.row == row for message in lane):
                 self._sockets.end(socket, due_ns, "timeout")
 
-        due_ns = tcp.gives_up_ns(now_ns, **_rto(outage))
-        self._core.agenda.at(due_ns, in_vain, background=True)
+        self._core.agenda.at(until_ns, in_vain, background=True)
 
 
 def _kind(behaviour: Behaviour) -> str:
     return behaviour.config.partition_policy or "reject"
-
-
-def _rto(outage: Outage) -> dict[str, int]:
-    if outage.toxic is None or outage.toxic.type != "partition":
-        return {}
-    return {f"rto_{end}_ns": ms(outage.toxic[f"rto_{end}"]) for end in ("min", "max")}

@@ -51,6 +51,7 @@ class Flight:
         "copies",
         "damage",
         "delay_ns",
+        "lost",
         "overtakes",
         "send",
         "tried_ns",
@@ -69,5 +70,7 @@ class Flight:
         self.delay_ns = 0
         """What the message is late beyond that."""
         self.overtakes = False
+        self.lost = 0
+        """How often it was lost on a stream before it got through."""
         self.copies = 1
         self.damage: Damage | None = None

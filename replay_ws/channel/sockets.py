@@ -270,7 +270,7 @@ class Sockets:
             again += 1
             serial = self._core.agenda.next_serial()
             ready_ns = now_ns + lane.terms.latency_ns
-            if lane.push(Message(ready_ns, serial, row, size, None, now_ns)):
+            if lane.push(Message(ready_ns, serial, row, size, None, now_ns, ready_ns)):
                 self._core.agenda.watch(lane)
         if again:
             self._core.incident(socket, now_ns, "resumed", messages=again)

@@ -6,6 +6,7 @@ or late changes nothing about which messages chance strikes.
 
 from __future__ import annotations
 
+from replay_ws.channel import tcp
 from replay_ws.channel.attempts import attempt, pause_ns
 from replay_ws.channel.behaviour import Outage
 from replay_ws.channel.core import Core
@@ -86,30 +87,47 @@ class Transmission:
         """Every copy of the message on its way, or where an outage holds it."""
         send, lane = flight.send, flight.send.lane
         in_order = not send.socket.behaviour.config.reorder_within_thread
-        ready_ns = send.now_ns + flight.tried_ns
-        if not flight.overtakes:
-            ready_ns += flight.wait_ns + flight.delay_ns + room_ns
-            if in_order:
-                ready_ns = lane.last_ready = max(ready_ns, lane.last_ready)
+        begun_ns = send.now_ns + flight.tried_ns + room_ns
+        flight_ns = 0 if flight.overtakes else flight.wait_ns + flight.delay_ns
+        if flight.lost or lane.stream.holes:
+            begun_ns = self._get_through(flight, begun_ns, flight_ns)
+        ready_ns = own_ns = begun_ns + flight_ns
+        if in_order and not flight.overtakes:
+            ready_ns = lane.last_ready = max(ready_ns, lane.last_ready)
         if flight.copies > 1 or flight.again_ns:
             self._doubled.add(send.row)
         for _ in range(flight.copies):
-            self._put(flight, ready_ns, held)
+            self._put(flight, ready_ns, own_ns, held)
         for again_ns in flight.again_ns:
-            self._put(flight, max(ready_ns, send.now_ns + again_ns + flight.wait_ns), held)
+            again_ns = max(ready_ns, send.now_ns + again_ns + flight.wait_ns)
+            self._put(flight, again_ns, again_ns, held)
 
-    def _put(self, flight: Flight, ready_ns: int, held: Outage | None) -> None:
+    def _get_through(self, flight: Flight, now_ns: int, flight_ns: int) -> int:
+        """When a message gets through a stream that loses; earlier ones may do so sooner for it."""
+        (socket, lane, *_), row = flight.send, flight.send.row
+        if flight.lost == tcp.RETRIES_MAX:  # and all that is behind it
+            self._outages.watch_in_vain(socket, lane, row, tcp.gives_up_ns(now_ns))
+            return FOREVER
+        through_ns = lane.stream.sent(row, now_ns, flight.lost)
+        if len(through_ns) > 1:
+            lane.retime(through_ns)
+            self._core.agenda.watch(lane)
+        if flight.lost:
+            lane.flights[row] = flight_ns
+        return through_ns[row]
+
+    def _put(self, flight: Flight, ready_ns: int, own_ns: int, held: Outage | None) -> None:
         core, (socket, lane, *_), row = self._core, flight.send, flight.send.row
         serial = core.agenda.next_serial()
         size, now_ns = flight.send.size, flight.send.now_ns
-        message = Message(ready_ns, serial, row, size, flight.damage, now_ns)
+        message = Message(ready_ns, serial, row, size, flight.damage, now_ns, own_ns)
         if held is None:
             if lane.push(message):
                 core.agenda.watch(lane)
             return
         lane.hold(message)
         if len(lane.held) == 1 and held.kind == "blackhole":
-            self._outages.give_up(socket, lane, held, now_ns)
+            self._outages.watch_in_vain(socket, lane, row, held.gives_up_ns(now_ns))
 
     # --- nobody answers --------------------------------------------------------------------
 
@@ -136,7 +154,8 @@ class Transmission:
     def _once_more(self, flight: Flight, outage: Outage, now_ns: int) -> None:
         if any(message.row == flight.send.row for message in flight.send.lane.held):
             self._doubled.add(flight.send.row)
-            self._put(flight, now_ns + flight.wait_ns, outage)
+            ready_ns = now_ns + flight.wait_ns
+            self._put(flight, ready_ns, ready_ns, outage)
 
     # --- queue -----------------------------------------------------------------------------
 

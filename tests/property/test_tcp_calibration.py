@@ -15,12 +15,14 @@ from typing import NamedTuple
 
 import pytest
 
-from replay_ws.api import run
+from replay_ws.api import replay, run
 from replay_ws.channel.tcp import RETRIES_MAX, Stream, late_ns, recovery_ns
 from replay_ws.clock import NS_PER_MS, NS_PER_S
+from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.mock.manager import MockWebSocketManager
 from replay_ws.rng import Stream as Draws
 from replay_ws.rng import threshold
+from replay_ws.session import Session
 from tests.helpers import tokens
 
 GAP_NS = 20 * NS_PER_MS
@@ -144,6 +146,31 @@ def test_without_loss_nothing_is_late() -> None:
 def test_a_higher_rate_only_adds_losses(seed: int) -> None:
     few, many = (row_of(arrivals_ns(rate, seed)) for rate in (0.05, 0.2))
     assert few.late < many.late
+
+
+@cache
+def sent() -> Session:
+    async def program() -> None:
+        mock = MockWebSocketManager()
+        for message in tokens(MESSAGES, size=180):
+            await mock.send("c", message)
+            await asyncio.sleep(GAP_NS / NS_PER_S)
+
+    return run(program).session
+
+
+def through_a_mock(rate: float, seed: int) -> Row:
+    config = MockConfiguration(link="tcp", latency_ms=FLIGHT_MS, packet_loss_rate=rate)
+    session = replay(sent(), config=config, seed=seed)
+    arrived = session.delivered()
+    assert [event.index for event in arrived] == list(range(MESSAGES))
+    return row_of([event.time_ns - round(FLIGHT_MS * NS_PER_MS) for event in arrived])
+
+
+@pytest.mark.parametrize(("rate", "name"), [(0.05, "p99"), (0.20, "p90"), (0.20, "p99")])
+def test_a_mock_on_a_tcp_link_is_as_late_as_the_kernel(rate: float, name: str) -> None:
+    ours = median(getattr(through_a_mock(rate, seed), name) for seed in SEEDS)
+    assert within_factor_2(ours, getattr(MEASURED[rate], name))
 
 
 # --- outages ---------------------------------------------------------------------------------
