@@ -22,7 +22,7 @@ segments from server to client at random); lateness in ms, ours as the median of
     drop            p50   p90   p99   max   > 20 ms late
     0 %   measured  0.4   0.6   247   308        4.8 %      hiccups of the machine, not TCP
     1 %   measured  0.5   0.6   219   293        4.2 %      about as many hiccups
-          ours      0.4   0.4    20    20        0.8 %
+          ours      0.4   0.4   0.4    20        0.8 %
     5 %   measured  0.5   5.6   167   228        9.5 %
           ours      0.4   0.4   180   200        9.3 %
     20 %  measured  0.6   128   230   232       32.5 %
