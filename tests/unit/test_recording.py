@@ -83,7 +83,7 @@ def test_a_seed_that_is_the_sessions_is_said_once() -> None:
     session = recording(seed=7)
     for number, seed in enumerate((7, 8, None)):
         session.join(str(number), MockConfiguration(seed=seed))
-    assert [channel.config["seed"] for channel in session.log.channels] == [None, 8, None]
+    assert [channel.config.get("seed") for channel in session.log.channels] == [None, 8, None]
 
 
 def test_two_mocks_cannot_have_one_name() -> None:
