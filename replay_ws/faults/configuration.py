@@ -48,9 +48,10 @@ def _rows(kind: Any, most: int) -> Check:
     def check(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list | tuple):
             raise ValueError(f"a list of {kind.__name__}")
-        if len(value) > most:
-            raise ValueError(f"at most {most} of {kind.__name__}; the one too many is [{most}]")
         name = f"{kind.__name__.lower()}s"
+        if len(value) > most:
+            mend = "leave out what is too many"
+            raise ConfigError(f"more than {most} {name}", where=f"{name}[{most}]", mend=mend)
         return tuple(kind.of(item, f"{name}[{at}]") for at, item in enumerate(value))
 
     return check
@@ -369,7 +370,7 @@ FIELDS: Mapping[str, tuple[Any, Check]] = {
 
 
 def _broken(name: str, value: object, rule: ValueError, where: str = "") -> ConfigError:
-    return ConfigError(f"{name} is {value!r}", where=where, mend=f"it must be {rule}")
+    return ConfigError(f"{name} is {value!r:.100}", where=where, mend=f"it must be {rule}")
 
 
 def require_seed(value: int) -> int:
