@@ -93,22 +93,27 @@ class Outages:
         if outage not in socket.outages:
             return
         socket.outages.remove(outage)
-        on_a_stream = socket.behaviour.config.link != "message"
-        if outage.kind == "stall" or (outage.kind == "drop" and on_a_stream):
+        if outage.kind == "stall" or self._leaves_a_hole(socket, outage):
             self._sockets.end(socket, now_ns, "fin" if outage.kind == "stall" else "hole")
             return
         for direction in outage.directions:
             if socket.outage(direction, now_ns) is None:
                 self._release(socket.lanes[direction], outage, now_ns)
 
+    def _leaves_a_hole(self, socket: Socket, outage: Outage) -> bool:
+        """Whether something is missing on a stream, which therefore can't go on."""
+        return outage.kind == "drop" and socket.behaviour.config.link != "message"
+
     def heal_all(self, behaviour: Behaviour, now_ns: int) -> None:
         """Every outage of a channel ends, by hand."""
-        kind, behaviour.partitioned = _kind(behaviour), False
+        kind, was_cut, behaviour.partitioned = _kind(behaviour), behaviour.partitioned, False
         by_hand = Outage(kind, None, STREAMS["both"], now_ns, now_ns)
         for socket in self._core.sockets:
             if socket.behaviour is behaviour:
                 for outage in list(socket.outages):
                     self.heal(socket, outage, now_ns)
+                if was_cut and self._leaves_a_hole(socket, by_hand):
+                    self._sockets.end(socket, now_ns, "hole")
                 for lane in socket.lanes:
                     self._release(lane, by_hand, now_ns)
 

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 from functools import partial
 
-from replay_ws.channel.closes import frame_ending
+from replay_ws.channel.closes import SOUND, ending
 from replay_ws.channel.core import Core, Socket
 from replay_ws.channel.lane import Damage, Message
 from replay_ws.channel.terms import backed_off
 from replay_ws.clock import NS_PER_S, ms
+from replay_ws.events.frames import is_utf8
 from replay_ws.events.log import Direction
 from replay_ws.events.model import Fate
-from replay_ws.faults.frames import FRAME_KINDS
+from replay_ws.faults.frames import FRAME_KINDS, flip
+from replay_ws.faults.malformed import text_of
 from replay_ws.faults.order import RunOrder
 from replay_ws.faults.toxics import Toxic
 
@@ -181,21 +183,18 @@ class Sockets:
         cause: str,
         *,
         code: int | None = None,
-        client: int = 1006,
-        server: int = 1006,
         overtakes: bool | None = None,
     ) -> None:
-        """The network ends a connection: with a close frame, if there is a ``code``.
+        """The network ends a connection: the server closes with ``code``, or for a cause.
 
-        ``client`` and ``server`` are what the two report where there is none. ``overtakes``: what
-        is on its way is in doubt, by default where there is no close frame.
+        ``overtakes``: what is on its way is in doubt, by default where the server sends no close
+        frame behind it.
         """
         if not socket.is_open:
             return
-        if code is not None:
-            client = server = code
+        wire, _, client, server, _ = ending(cause, code)
         self._core.incident(
-            socket, now_ns, "closed", cause=cause, code=code, client=client, server=server
+            socket, now_ns, "closed", cause=cause, code=wire, client=client, server=server
         )
         self.close(socket, overtakes=code is None if overtakes is None else overtakes)
         config = socket.behaviour.config
@@ -226,12 +225,18 @@ class Sockets:
 
     def breaks(self, socket: Socket, row: int, damage: Damage, now_ns: int) -> bool:
         """Whether a frame so damaged ends the connection; then its message is lost."""
-        if damage.kind not in FRAME_KINDS:
+        cause = damage.kind
+        if socket.behaviour.config.link != "bytes" or cause not in FRAME_KINDS:
             return False
-        ending = frame_ending(damage.kind)
+        if cause in SOUND:
+            log = self._core.log
+            text = text_of(log.ops[row], log.bodies[row])
+            if text is None or is_utf8(flip(text.encode(), damage.position)):
+                return False
+            cause = "invalid_utf8"
         if self._core.outcome.fates[row] == Fate.PENDING:
             self._core.outcome.move(row, Fate.LOST_MALFORMED)
-        self.end(socket, now_ns, damage.kind, client=ending.client, server=ending.server)
+        self.end(socket, now_ns, cause)
         return True
 
     # --- coming back -----------------------------------------------------------------------

@@ -38,3 +38,12 @@ def is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether the payload of a text frame can be read (RFC 6455 8.1)."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

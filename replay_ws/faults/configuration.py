@@ -31,6 +31,7 @@ from replay_ws.faults.checks import (
     several,
     size,
 )
+from replay_ws.faults.frames import FRAME_KINDS
 from replay_ws.faults.malformed import KINDS
 from replay_ws.faults.modes import MODES, MockBehaviorMode, modes_of
 from replay_ws.faults.pipeline import require_pipeline
@@ -198,8 +199,9 @@ class MockConfiguration:
     """With ``last_seq``: a client acknowledges each so many messages."""
 
     malformed_rate: float = _field(0.0, rate)
-    """A message arrives damaged, in one of ``malformed_kinds``."""
-    malformed_kinds: tuple[str, ...] = _field(("truncate_json",), several(*KINDS))
+    """A message arrives damaged, in one of ``malformed_kinds``; on a ``bytes`` link also its frame,
+    which mostly ends the connection."""
+    malformed_kinds: tuple[str, ...] = _field(("truncate_json",), several(*KINDS, *FRAME_KINDS))
 
     should_authenticate: bool = _field(True, flag)
     """False: nobody gets in."""

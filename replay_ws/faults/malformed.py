@@ -14,6 +14,7 @@ from typing import Any
 from replay_ws.events.encoding import EncodingError, decode
 from replay_ws.events.log import Op
 from replay_ws.events.plain import plain, to_json
+from replay_ws.faults.frames import flip
 
 
 def _field(message: dict[str, Any], position: int) -> str:
@@ -71,13 +72,25 @@ KINDS: tuple[str, ...] = (*_OF_TEXT, *_OF_OBJECT)
 def damage(op: int, body: str | bytes, kind: str, position: int) -> tuple[Op, str | bytes]:
     """Op and body of the message as it arrives; an object arrives as the text of its JSON."""
     if isinstance(body, bytes) and op != Op.OBJECT:
+        if kind == "bitflip":
+            return Op(op), flip(body, position)
         return Op(op), body[: position % max(1, len(body))]
     text, message = _text_and_message(body)
+    if kind == "bitflip":
+        # A link that delivers it all the same has no frame that would have to be UTF-8.
+        return Op.TEXT, flip(text.encode("utf-8", "surrogatepass"), position).decode(
+            "utf-8", "replace"
+        )
     if kind in _OF_OBJECT and isinstance(message, dict) and message:
         damaged = _OF_OBJECT[kind](message, position)
         if damaged != to_json(message):
             return Op.TEXT, damaged
     return Op.TEXT, _OF_TEXT.get(kind, _truncate)(text, position)
+
+
+def text_of(op: int, body: str | bytes) -> str | None:
+    """The text frame that a message travels in; None where it is binary."""
+    return None if isinstance(body, bytes) and op != Op.OBJECT else _text_and_message(body)[0]
 
 
 def _text_and_message(body: str | bytes) -> tuple[str, Any]:

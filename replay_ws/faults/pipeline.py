@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from replay_ws.clock import NS_PER_MS
 from replay_ws.errors import ConfigError, known
+from replay_ws.faults.frames import FRAME_KINDS
 from replay_ws.faults.timeline import Fault, require_timeline
 from replay_ws.faults.toxics import TOXICS_MAX, Toxic
 from replay_ws.faults.types import TYPES, Type
@@ -144,6 +145,14 @@ def _require_link(toxic: Toxic, config: Fields, where: str) -> None:
             where=where,
             mend="use block, reject or close_1013",
         )
+    if toxic.type == "malformed" and config.link != "bytes":
+        framed = [kind for kind in toxic["kinds"] if kind in FRAME_KINDS]
+        if framed:
+            raise ConfigError(
+                f"{framed[0]} harms a frame, and a {config.link} link has none",
+                where=where,
+                mend="use link='bytes', or kinds that harm the message",
+            )
     if toxic.type == "drain" and where[0] != "f":
         raise ConfigError(
             "a drain has no time here", where=where, mend="put it into faults: {at = '10s', ...}"

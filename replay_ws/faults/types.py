@@ -26,6 +26,7 @@ from replay_ws.faults.checks import (
     several,
     size,
 )
+from replay_ws.faults.frames import FRAME_KINDS
 from replay_ws.faults.malformed import KINDS
 
 STREAMS: Mapping[str, tuple[Direction, ...]] = {
@@ -276,7 +277,9 @@ TYPES: Mapping[str, Type] = {
         "a message arrives damaged",
         {
             "rate": _rate("malformed_rate"),
-            "kinds": Attribute(("truncate_json",), several(*KINDS), "malformed_kinds"),
+            "kinds": Attribute(
+                ("truncate_json",), several(*KINDS, *FRAME_KINDS), "malformed_kinds"
+            ),
         },
         amount="position",
     ),
