@@ -31,13 +31,18 @@ class Ending(NamedTuple):
     server: int
     error: bool = False
 
+    def turned(self) -> Ending:
+        """The same with the sides changed: what befalls a frame that goes upstream."""
+        sender = {"client": "server", "server": "client"}.get(self.sender, "")
+        return Ending(self.wire, sender, self.server, self.client)
+
 
 def _lost() -> Ending:
     return Ending(None, "", 1006, 1006)
 
 
 def _violation(code: int) -> Ending:
-    """The client finds it, tells the server why, and reports that the connection broke off."""
+    """Of a frame that goes downstream: the client finds it, and tells the server why."""
     return Ending(code, "client", 1006, code, error=True)
 
 
@@ -50,7 +55,7 @@ ENDINGS: Mapping[str, Ending] = {
     "idle": _lost(),  # a proxy hangs up
     "timeout": _lost(),  # TCP gives up
     "slow_close": _lost(),  # nobody waits that long for a close frame
-    "heartbeat": Ending(1011, "", 1006, 1006),  # is sent, and does not get through
+    "heartbeat": _lost(),  # who notices sends 1011, which does not get through
     # a frame is harmed
     "invalid_utf8": _violation(1007),
     "bad_opcode": _violation(1002),
@@ -64,7 +69,7 @@ ENDINGS: Mapping[str, Ending] = {
 }
 
 SOUND = frozenset({"bitflip"})
-"""Kinds of harm to a frame after which it still is one."""
+"""Kinds of harm after which a frame still is one, though its text may not be UTF-8 any more."""
 
 assert ENDINGS.keys() >= set(FRAME_KINDS) - SOUND
 

@@ -184,15 +184,17 @@ class Sockets:
         *,
         code: int | None = None,
         overtakes: bool | None = None,
+        upstream: bool = False,
     ) -> None:
         """The network ends a connection: the server closes with ``code``, or for a cause.
 
         ``overtakes``: what is on its way is in doubt, by default where the server sends no close
-        frame behind it.
+        frame behind it. ``upstream``: the cause is a frame that the client sent.
         """
         if not socket.is_open:
             return
-        wire, _, client, server, _ = ending(cause, code)
+        how = ending(cause, code)
+        wire, _, client, server, _ = how.turned() if upstream else how
         self._core.incident(
             socket, now_ns, "closed", cause=cause, code=wire, client=client, server=server
         )
@@ -231,12 +233,12 @@ class Sockets:
         if cause in SOUND:
             log = self._core.log
             text = text_of(log.ops[row], log.bodies[row])
-            if text is None or is_utf8(flip(text.encode(), damage.position)):
+            if text is None or is_utf8(flip(_raw(text), damage.position)):
                 return False
             cause = "invalid_utf8"
         if self._core.outcome.fates[row] == Fate.PENDING:
             self._core.outcome.move(row, Fate.LOST_MALFORMED)
-        self.end(socket, now_ns, cause)
+        self.end(socket, now_ns, cause, upstream=bool(self._core.log.lanes[row] & 1))
         return True
 
     # --- coming back -----------------------------------------------------------------------
@@ -279,6 +281,10 @@ class Sockets:
                 self._core.agenda.watch(lane)
         if again:
             self._core.incident(socket, now_ns, "resumed", messages=again)
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _outage(socket: Socket, now_ns: int) -> str | None:
