@@ -92,13 +92,13 @@ class Socket:
         found = {toxic.name: toxic for lane in self.lanes for toxic in lane.terms.of_type(*types)}
         return list(found.values())
 
-    def retune(self) -> None:
+    def retune(self, now_ns: int) -> None:
         """Work out the terms of both lanes anew, after a toxic began or ended."""
         for direction, lane in zip(Direction, self.lanes, strict=True):
             begun = (t for t in self.begun.values() if t.is_for(self.name, direction))
             # An outage is a state of the connection, and no toxic that strikes.
             joined = tuple(toxic for toxic in begun if toxic.type != "partition")
-            lane.terms = self.behaviour.terms((*self.static[direction], *joined))
+            lane.follow(self.behaviour.terms((*self.static[direction], *joined)), now_ns)
 
 
 class Core:

@@ -55,6 +55,7 @@ class Lane:
         "passed_bytes",
         "queue",
         "served_ns",
+        "since_ns",
         "size",
         "stream",
         "terms",
@@ -63,6 +64,8 @@ class Lane:
     def __init__(self, number: int, terms: Terms) -> None:
         self.number = number
         self.terms = terms
+        self.since_ns = 0
+        """When the lane began to follow its terms; what they let go arrives then, not before."""
         self.queue: list[Message] = []  # a heap
         self.held: list[Message] = []
         self.size = 0
@@ -81,6 +84,13 @@ class Lane:
         """Row of a message that was lost on a stream -> how long it flies once it gets through."""
         self.collected = 0
         """Bytes that the receiver took since it last collected garbage."""
+
+    def follow(self, terms: Terms, now_ns: int) -> None:
+        """Work by other terms from now on; a server that stays keeps what it is busy with."""
+        names = (server.name for server in self.terms.servers)
+        busy = dict(zip(names, self.served_ns, strict=True))
+        self.served_ns = tuple(busy.get(server.name, now_ns) for server in terms.servers)
+        self.terms, self.since_ns = terms, now_ns
 
     def __iter__(self) -> Iterator[Message]:
         """Everything on its way, in no particular order."""
@@ -127,7 +137,7 @@ class Lane:
 
     def drop(self, now_ns: int) -> Message:
         """Take the oldest; if it was being served, the next one's turn begins now."""
-        self.served_ns = tuple(max(served, now_ns) for served in self._served())
+        self.served_ns = tuple(max(served, now_ns) for served in self.served_ns)
         return self.pop()
 
     def pop(self) -> Message:
@@ -148,16 +158,12 @@ class Lane:
 
     # --- service ---------------------------------------------------------------------------
 
-    def _served(self) -> tuple[int, ...]:
-        """``served_ns``, for as many servers as there are by now."""
-        return (*self.served_ns, *(0,) * len(self.terms.servers))[: len(self.terms.servers)]
-
     def due_ns(self) -> int:
         """When the head will have been served."""
         head = self.queue[0]
         if not self.terms.serves:
-            return head.ready_ns
-        return self._serve(head, self._served(), self.last_due)[0]
+            return max(head.ready_ns, self.since_ns)
+        return self._serve(head, self.served_ns, self.last_due)[0]
 
     def _serve(
         self, message: Message, served_ns: tuple[int, ...], last_due: int
@@ -170,13 +176,13 @@ class Lane:
             then_ns = max(before_ns, due_ns) + server.busy_ns(message.size)
             after.append(then_ns)
             due_ns = max(due_ns, then_ns - server.burst_ns)
-        return due_ns, tuple(after)
+        return max(due_ns, self.since_ns), tuple(after)
 
     def serve(self) -> Message:
         """Take the head, served."""
         if self.terms.serves:
             self.last_due, self.served_ns = self._serve(
-                self.queue[0], self._served(), self.last_due
+                self.queue[0], self.served_ns, self.last_due
             )
         return self.pop()
 
@@ -196,7 +202,7 @@ class Lane:
     def room_ns(self, size: int) -> int:
         """When ``size`` more bytes will fit; FOREVER if only the end of an outage can tell."""
         count, filled = len(self), self.size + size
-        served_ns, due_ns = self._served(), self.last_due
+        served_ns, due_ns = self.served_ns, self.last_due
         low_water = self.terms.low_water
         for message in sorted(self.queue):
             due_ns, served_ns = self._serve(message, served_ns, due_ns)

@@ -98,7 +98,7 @@ class Network:
                 for direction in Direction
             )
             socket.static = (down, up)
-            socket.retune()
+            socket.retune(now_ns)
         self._timetable.add(socket, now_ns)
         return number
 

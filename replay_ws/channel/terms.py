@@ -18,6 +18,7 @@ FOREVER = TIME_NS_MAX
 class Server(NamedTuple):
     """One that serves messages in turn: so many units per second, and a burst after a pause."""
 
+    name: str
     counts_bytes: bool
     numerator: int
     denominator: int
@@ -117,7 +118,8 @@ def _server(toxic: Toxic) -> Server:
     by_bytes = toxic.type == "bandwidth"
     numerator, denominator = (toxic["rate"] * (1_024 if by_bytes else 1)).as_integer_ratio()
     burst = toxic["burst"] if by_bytes else 0
-    return Server(by_bytes, numerator, denominator, burst * NS_PER_S * denominator // numerator)
+    burst_ns = burst * NS_PER_S * denominator // numerator
+    return Server(toxic.name, by_bytes, numerator, denominator, burst_ns)
 
 
 def backed_off(delay_ns: int, factor: float, times: int) -> int:

@@ -129,7 +129,7 @@ class Timetable:
             self.drain(socket, toxic, number, now_ns)
             return
         socket.begun[number] = toxic
-        socket.retune()
+        self._retune(socket, now_ns)
         if toxic.type == "partition":
             self._outages.begin(socket, toxic, now_ns, until_ns, number)
         self._sockets.start(socket, toxic, now_ns)
@@ -154,8 +154,12 @@ class Timetable:
         if socket.begun.get(number) is not toxic:
             return
         del socket.begun[number]
-        socket.retune()
+        self._retune(socket, now_ns)
         self._core.incident(socket, now_ns, "ended", toxic=toxic.name)
+
+    def _retune(self, socket: Socket, now_ns: int) -> None:
+        """What is on its way may be due at another time now."""
+        socket.retune(now_ns)
         for lane in socket.lanes:
             self._core.agenda.watch(lane)
 
@@ -170,10 +174,8 @@ class Timetable:
         kept = tuple(tuple(t for t in own if name not in ("all", t.name)) for own in socket.static)
         if kept != socket.static:
             socket.static = (kept[0], kept[1])
-            socket.retune()
+            self._retune(socket, now_ns)
             self._core.incident(socket, now_ns, "ended", toxic=name)
-            for lane in socket.lanes:
-                self._core.agenda.watch(lane)
 
     def lasting(self, channel: int) -> bool:
         """Whether an outage that a fault began goes on without an end of its own."""
