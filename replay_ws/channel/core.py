@@ -36,6 +36,8 @@ class Socket:
         "reopen_ns",
         "retry_ns",
         "static",
+        "torn",
+        "tries",
         "user",
     )
 
@@ -58,7 +60,10 @@ class Socket:
         self.epoch = 0
         """How often the connection was opened."""
         self.handshakes = 0
+        """Those of the program."""
         self.reconnects = 0
+        self.tries = 0
+        """Handshakes, whoever began them."""
         self.opened_ns = 0
         self.active_ns = 0
         """When something moved last."""
@@ -68,6 +73,8 @@ class Socket:
         """A handshake before then is refused as the last one was."""
         self.lost = False
         """The network ended the connection, not the program."""
+        self.torn = False
+        """The program lost it; its client does not know what it missed."""
         self.denied = False
         """It can't be opened again."""
         self.reopen_ns = 0

@@ -138,8 +138,7 @@ class Network:
             return Verdict(Fate.DELIVERED, 0, row)
         socket.handshakes += 1
         socket.user = user
-        once = self._timetable.attempted(socket, socket.handshakes, now_ns)
-        fate, wait_ns = self._sockets.connect(socket, now_ns, index, 0, once)
+        fate, wait_ns = self._sockets.connect(socket, now_ns, index)
         if fate is not Fate.DELIVERED:
             self.outcome.refusals[row] = fate
         return Verdict(fate, wait_ns, row)
@@ -157,6 +156,7 @@ class Network:
             took_ns = self._sockets.closing_ns(socket, now_ns)
         overtakes = op is Op.DROPPED or socket.behaviour.config.close_overtakes
         self._sockets.close(socket, overtakes=overtakes)
+        socket.torn = op is Op.DROPPED
         return took_ns
 
     def control(self, action: str, channel: int, now_ns: int) -> None:
@@ -234,9 +234,9 @@ class Network:
                 self._sockets.end(socket, now_ns, toxic["how"], overtakes=toxic["how"] == "rst")
         for toxic in last:
             if toxic.type == "drain":
-                self._timetable.drain(socket, toxic, send.row, now_ns)
+                self._sockets.drain(socket, toxic, send.row, now_ns)
             elif toxic["timeout"]:
-                self._sockets.start(socket, toxic, now_ns)
+                self._sockets.start(socket, toxic, now_ns, once=True)
             else:
                 self._sockets.end(socket, now_ns, toxic["how"])
         return verdict

@@ -10,13 +10,14 @@ A close frame travels behind what is on its way; where the transport is lost, th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from replay_ws.channel.closes import SOUND, ending
 from replay_ws.channel.core import Core, Socket
 from replay_ws.channel.lane import Damage, Message
 from replay_ws.channel.terms import backed_off
-from replay_ws.clock import NS_PER_S, ms
+from replay_ws.clock import NS_PER_MS, NS_PER_S, ms
 from replay_ws.events.frames import is_utf8
 from replay_ws.events.log import Direction
 from replay_ws.events.model import Fate
@@ -51,16 +52,20 @@ class Sockets:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self.planned: Callable[[Socket, int], tuple[Toxic, ...]] = lambda socket, now_ns: ()
+        """What a plan has for the handshake that begins, and for nothing else."""
 
     # --- opening ---------------------------------------------------------------------------
 
     def connect(
-        self, socket: Socket, now_ns: int, index: int, attempt: int, once: tuple[Toxic, ...]
+        self, socket: Socket, now_ns: int, index: int, attempt: int = 0
     ) -> tuple[Fate, int]:
         """A handshake: how it ended (DELIVERED: the connection is open) and how long it took.
 
-        ``index`` and ``attempt`` key its draws; ``once`` are toxics for this handshake alone.
+        ``index`` and ``attempt`` key its draws.
         """
+        socket.tries += 1
+        once = self.planned(socket, now_ns)
         outage = _outage(socket, now_ns)
         if outage is not None:
             how, late_ns = ("hang", OPEN_TIMEOUT_NS) if outage == "blackhole" else ("refuse", 0)
@@ -83,10 +88,9 @@ class Sockets:
         if socket.denied or not config.should_authenticate:
             how = f"http_{config.auth_status}"
             return self._refuse(socket, now_ns, how, Fate.REJECTED_AUTH, late_ns)
-        for toxic in [*socket.toxics("auth"), *(t for t in once if t.type == "auth")]:
-            if toxic["when"] == "handshake" and self._core.strike(
-                toxic.name, lane, 0, index, now_ns, attempt
-            ):
+        asking = (toxic for toxic in socket.toxics("auth") if toxic["when"] == "handshake")
+        for toxic in [*asking, *(t for t in once if t.type == "auth")]:
+            if self._core.strike(toxic.name, lane, 0, index, now_ns, attempt):
                 how = f"http_{toxic['status']}"
                 return self._refuse(socket, now_ns, how, Fate.REJECTED_AUTH, late_ns)
         for toxic in socket.toxics("connection_limit"):
@@ -98,6 +102,11 @@ class Sockets:
             else:
                 return self._turn_away(socket, toxic, now_ns, late_ns)
         self._open(socket, now_ns)
+        for toxic in once:
+            if toxic.type == "drain":
+                self.drain(socket, toxic, index, now_ns)
+            else:
+                self.start(socket, toxic, now_ns, once=True)
         return Fate.DELIVERED, late_ns
 
     def _refuse(
@@ -133,10 +142,10 @@ class Sockets:
         return self._refuse(socket, now_ns, policy, fate, late_ns)
 
     def _open(self, socket: Socket, now_ns: int) -> None:
-        again = socket.lost
+        again = socket.lost or socket.torn
         socket.behaviour.open[socket.number] = None
         socket.epoch += 1
-        socket.refusal, socket.lost = None, False
+        socket.refusal, socket.lost, socket.torn = None, False, False
         socket.opened_ns = socket.active_ns = now_ns
         for lane in socket.lanes:
             lane.passed = lane.passed_bytes = 0
@@ -146,16 +155,16 @@ class Sockets:
         if again:
             self._resume(socket, now_ns)
 
-    def start(self, socket: Socket, toxic: Toxic, now_ns: int) -> None:
-        """Begin what a toxic does to an open connection after a while."""
+    def start(self, socket: Socket, toxic: Toxic, now_ns: int, *, once: bool = False) -> None:
+        """Begin what a toxic does to an open connection after a while, if it still works then.
+
+        ``once``: it is for this connection, as long as that lasts.
+        """
         epoch = socket.epoch
 
         def later(due_ns: int) -> None:
-            if (
-                socket.epoch != epoch
-                or not socket.is_open
-                or toxic not in socket.toxics(toxic.type)
-            ):
+            works = once or toxic in socket.toxics(toxic.type)
+            if socket.epoch != epoch or not socket.is_open or not works:
                 return
             match toxic.type:
                 case "token":
@@ -175,6 +184,20 @@ class Sockets:
             self._core.agenda.at(now_ns + ms(toxic[after]), later, background=True)
 
     # --- ending ----------------------------------------------------------------------------
+
+    def drain(self, socket: Socket, toxic: Toxic, number: int, now_ns: int) -> None:
+        """The server goes away; ``number`` keys how late it is."""
+        amount = self._core.strike(toxic.name, socket.number << 1, 0, number, now_ns)
+        epoch = socket.epoch
+
+        def go(due_ns: int) -> None:
+            if socket.epoch == epoch:
+                self.end(socket, due_ns, "drain", code=toxic["code"])
+
+        if amount:
+            self._core.agenda.at(now_ns + amount, go, background=True)
+        else:
+            go(now_ns)
 
     def end(
         self,
@@ -199,11 +222,9 @@ class Sockets:
             socket, now_ns, "closed", cause=cause, code=wire, client=client, server=server
         )
         self.close(socket, overtakes=code is None if overtakes is None else overtakes)
-        config = socket.behaviour.config
-        first_ns, factor = ms(config.reconnect_delay_ms), config.reconnect_backoff
         socket.lost = True
-        socket.reopen_ns = now_ns + backed_off(first_ns, factor, socket.reconnects)
-        if config.reconnect == "auto":
+        socket.reopen_ns = now_ns + _back_off_ns(socket)
+        if socket.behaviour.config.reconnect == "auto":
             self._core.agenda.at(socket.reopen_ns, partial(self.reopen, socket))
 
     def closing_ns(self, socket: Socket, now_ns: int) -> int:
@@ -217,7 +238,7 @@ class Sockets:
     def close(self, socket: Socket, *, overtakes: bool) -> None:
         """A connection is closed; with ``overtakes`` what is on its way is in doubt."""
         socket.behaviour.open.pop(socket.number, None)
-        socket.refusal, socket.lost = None, False
+        socket.refusal, socket.lost, socket.torn = None, False, False
         if overtakes:
             outcome = self._core.outcome
             for lane in socket.lanes:
@@ -250,9 +271,14 @@ class Sockets:
             return
         socket.reconnects += 1
         index = max(0, socket.handshakes - 1)
-        fate, _ = self.connect(socket, now_ns, index, socket.reconnects, ())
+        fate, late_ns = self.connect(socket, now_ns, index, socket.reconnects)
         if fate is Fate.DELIVERED:
             self._core.incident(socket, now_ns, "reconnected")
+        elif not socket.denied:
+            socket.reopen_ns = now_ns + late_ns + max(NS_PER_MS, _back_off_ns(socket))
+            if config.reconnect == "auto":
+                again = partial(self.reopen, socket)
+                self._core.agenda.at(socket.reopen_ns, again, background=True)
 
     def _resume(self, socket: Socket, now_ns: int) -> None:
         """Send again what a client that came back asks for, by the configuration's ``resume``."""
@@ -281,6 +307,12 @@ class Sockets:
                 self._core.agenda.watch(lane)
         if again:
             self._core.incident(socket, now_ns, "resumed", messages=again)
+
+
+def _back_off_ns(socket: Socket) -> int:
+    """What a client waits that lost its connection, before it comes back."""
+    config = socket.behaviour.config
+    return backed_off(ms(config.reconnect_delay_ms), config.reconnect_backoff, socket.reconnects)
 
 
 def _raw(text: str) -> bytes:

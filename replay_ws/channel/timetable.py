@@ -16,12 +16,9 @@ from replay_ws.channel.sockets import Sockets
 from replay_ws.events.encoding import EncodingError, decode
 from replay_ws.events.log import Direction, Op
 from replay_ws.events.plain import plain
-from replay_ws.faults.timeline import Fault
+from replay_ws.faults.timeline import MOMENTARY, Fault
 from replay_ws.faults.toxics import Toxic
 from replay_ws.faults.types import STREAMS
-
-_STARTED = ("token", "reset_peer", "idle")
-"""Types that do something to an open connection after a while."""
 
 
 class Timetable:
@@ -31,6 +28,7 @@ class Timetable:
         self._core = core
         self._sockets = sockets
         self._outages = outages
+        sockets.planned = self.attempted
 
     def add(self, socket: Socket, now_ns: int) -> None:
         """A connection is there: put down what is planned for it."""
@@ -101,18 +99,17 @@ class Timetable:
                 self._begin(socket, number, fault, now_ns, now_ns + fault.for_ns)
         return tuple(alone)
 
-    def attempted(self, socket: Socket, attempt: int, now_ns: int) -> tuple[Toxic, ...]:
-        """Toxics for this handshake alone, the ``attempt``-th (from 1) of its connection."""
+    def attempted(self, socket: Socket, now_ns: int) -> tuple[Toxic, ...]:
+        """Toxics for the handshake that begins; those that it sets off for longer begin."""
         alone = []
         for number, fault in enumerate(socket.behaviour.config.faults):
             toxic = fault.toxic
-            if attempt not in fault.connect or toxic is None or not _is_for(toxic, socket):
+            if socket.tries not in fault.connect or toxic is None or not _is_for(toxic, socket):
                 continue
-            if fault.for_ns is not None or toxic.type in _STARTED:
-                until_ns = None if fault.for_ns is None else now_ns + fault.for_ns
-                self._begin(socket, number, fault, now_ns, until_ns)
-            else:
+            if fault.for_ns is None:
                 alone.append(toxic)
+            else:
+                self._begin(socket, number, fault, now_ns, now_ns + fault.for_ns)
         return tuple(alone)
 
     # --- begin and end ---------------------------------------------------------------------
@@ -126,7 +123,10 @@ class Timetable:
             return
         self._core.incident(socket, now_ns, "began", toxic=toxic.name)
         if toxic.type == "drain":
-            self.drain(socket, toxic, number, now_ns)
+            self._sockets.drain(socket, toxic, number, now_ns)
+            return
+        if toxic.type in MOMENTARY and until_ns is None:
+            self._sockets.start(socket, toxic, now_ns, once=True)
             return
         socket.begun[number] = toxic
         self._retune(socket, now_ns)
@@ -137,18 +137,6 @@ class Timetable:
             self._core.agenda.at(
                 until_ns, lambda due_ns: self._end(socket, number, toxic, due_ns), background=True
             )
-
-    def drain(self, socket: Socket, toxic: Toxic, number: int, now_ns: int) -> None:
-        """The server goes away."""
-        amount = self._core.strike(toxic.name, socket.number << 1, 0, number, now_ns)
-
-        def go(due_ns: int) -> None:
-            self._sockets.end(socket, due_ns, "drain", code=toxic["code"])
-
-        if amount:
-            self._core.agenda.at(now_ns + amount, go, background=True)
-        else:
-            go(now_ns)
 
     def _end(self, socket: Socket, number: int, toxic: Toxic, now_ns: int) -> None:
         if socket.begun.get(number) is not toxic:
