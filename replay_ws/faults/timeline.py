@@ -28,6 +28,15 @@ FAULTS_MAX = 1_000
 MOMENTARY = frozenset({"reset_peer", "drain"})
 """Types that are over as soon as they happened, so that they can happen again."""
 
+AT_A_HANDSHAKE = frozenset({"connect", "auth", "token", "idle", *MOMENTARY})
+"""Types that can be for one handshake and the connection that it opens."""
+
+BEYOND_A_MESSAGE = frozenset(
+    {"connect", "connection_limit", "token", "heartbeat", "idle", "slow_close"}
+    | {"queue", "bandwidth", "consumer", "gc"}
+)
+"""Types that can't be for one message: they are about a connection, or about what waits on it."""
+
 _UNITS = {"ns": 1, "us": 1_000, "ms": NS_PER_MS, "s": NS_PER_S, "m": 60 * NS_PER_S}
 _DURATION = re.compile(r"([0-9]{1,19}(?:\.[0-9]{1,18})?)\s*(ns|us|ms|s|m)")
 _DURATION_NS_MAX = TIME_NS_MAX // 4
@@ -242,6 +251,11 @@ def _contradictions(fault: Fault) -> Iterator[tuple[bool, str, str]]:
         "on names both a handshake and a message",
         "make two faults of it",
     )
+    if toxic is not None and for_ns is None:
+        at_once = toxic.type in AT_A_HANDSHAKE if fault.connect else True
+        yield not at_once, f"a {toxic.type} is about more than a handshake", "say for = '10s'"
+        beyond = bool(fault.event) and toxic.type in BEYOND_A_MESSAGE
+        yield beyond, f"a {toxic.type} is about more than a message", "say for = '10s'"
     yield bool(fault.heal) and for_ns is not None, "heal takes no time", "leave out for"
     yield bool(fault.heal) and begins != ["at"], "heal needs a time", "say at = '5s'"
     yield for_ns == 0, "for is 0: it would do nothing", "say how long, or leave out for"

@@ -89,7 +89,7 @@ def test_a_message_is_named_by_its_type_its_number_and_what_it_holds() -> None:
     fault = Fault.of({"on": {"event": "token", "nth": [3, 1, 3]}, "toxic": CUT})
     assert (fault.event, fault.nth) == ("token", (1, 3))
     assert Fault.of({"on": {"nth": 2}, "toxic": CUT}).event == "*"
-    assert Fault.of({"on": {"connect": 1}, "toxic": CUT}).connect == (1,)
+    assert Fault.of({"on": {"connect": 1}, "for": "1s", "toxic": CUT}).connect == (1,)
     assert Fault(nth=(2,), toxic=Toxic("partition")).event == "*"
 
 
@@ -130,6 +130,8 @@ def test_an_entry_is_plain_data_and_comes_back_from_it(table: dict[str, Any]) ->
         ({"at": "2s", "on": {"nth": 1}, "toxic": CUT}, "begins by at and by on"),
         ({"on": {"connect": 1, "event": "x"}, "toxic": CUT}, "both a handshake and a message"),
         ({"on": {"connect": 1, "nth": 1}, "toxic": CUT}, "both a handshake and a message"),
+        ({"on": {"connect": 1}, "toxic": CUT}, "more than a handshake"),
+        ({"on": {"nth": 1}, "toxic": {"type": "gc", "threshold": 9}}, "more than a message"),
         ({"at": "2s", "for": "1s", "heal": "all"}, "heal takes no time"),
         ({"every": "2s", "heal": "all"}, "heal needs a time"),
         ({"on": {"nth": 1}, "heal": "all"}, "heal needs a time"),
