@@ -162,13 +162,22 @@ def _facts(about: Mapping[str, Any]) -> str:
 
 def settings_text(config: Mapping[str, Any]) -> str:
     """The mode, and the fields that differ from what the mode says: ``normal latency_ms=5.0``."""
-    mode = config.get("mode", "")
+    named = {name: config[name] for name in ("mode", "preset") if name in config}
     try:
-        usual = MockConfiguration(mode=mode).values() if mode else {}
+        usual = MockConfiguration(**named).values()
     except ConfigError:
         usual = {}
-    own = [f"{name}={value}" for name, value in config.items() if usual.get(name, usual) != value]
-    return clean(" ".join([str(mode), *(text for text in own if not text.startswith("mode="))]))
+    modes = named.pop("mode", "")
+    heads = [modes] if isinstance(modes, str) else [" + ".join(map(str, modes))]
+    heads += [f"preset={preset}" for preset in named.values()]
+    own = {name: value for name, value in config.items() if usual.get(name, usual) != value}
+    texts = (_setting(*item) for item in own.items() if item[0] not in ("mode", "preset"))
+    return clean(" ".join([*heads, *texts]).strip())
+
+
+def _setting(name: str, value: Any) -> str:
+    """``latency_ms=5.0``; of what is long, how many there are: ``2 faults``."""
+    return f"{len(value)} {name}" if name in ("toxics", "faults") else f"{name}={value}"
 
 
 def _head(number: str, time_ns: int, name: str, sign: str, width: int) -> str:

@@ -108,6 +108,10 @@ def test_a_configuration_is_its_mode_and_what_differs_from_it() -> None:
     assert settings_text(MockConfiguration().values()) == "normal"
     assert settings_text({"mode": "of a later version", "x": 1}) == "of a later version x=1"
     assert settings_text({}) == ""
+    several = MockConfiguration(
+        mode=["slow_network", "packet_loss"], preset="3g", toxics=[{"type": "idle"}]
+    )
+    assert settings_text(several.values()) == "slow_network + packet_loss preset=3g 1 toxics"
 
 
 def test_stable_lines_do_not_know_the_time() -> None:
