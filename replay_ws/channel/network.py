@@ -122,10 +122,11 @@ class Network:
         socket = self._core.sockets[connection]
         if socket.is_open:
             return "connected"
-        if socket.refusal is not None or socket.denied:
+        if socket.denied:
             return "error"
-        waits = socket.lost and socket.behaviour.config.reconnect != "never"
-        return "reconnecting" if waits else "disconnected"
+        if socket.lost and socket.behaviour.config.reconnect != "never":
+            return "reconnecting"
+        return "disconnected" if socket.refusal is None else "error"
 
     def connect(
         self, lane: int, now_ns: int, index: int, body: str | bytes, user: str = ""
@@ -190,13 +191,14 @@ class Network:
             self._sockets.reopen(socket, now_ns)
         terms: Terms = lane.terms
         last: tuple[Toxic, ...] = ()
-        if behaviour.config.faults:
+        planned = bool(behaviour.config.faults)
+        if planned:
             terms, last = self._meet_faults(socket, lane, op, kind, body, now_ns)
         send = Send(socket, lane, terms, op, kind, index, row, _size(body), now_ns)
         refusal = self._admission.refusal(send)
         if refusal:
             return self._transmission.settle(send, refusal, terms.reject_ns)
-        if terms.calm and not (socket.outages or lane or behaviour.partitioned or last):
+        if terms.calm and not (socket.outages or lane or behaviour.partitioned or planned):
             self.outcome.pass_through(row, now_ns)
             verdict = Verdict(Fate.DELIVERED, 0, row)
         else:
