@@ -1,8 +1,8 @@
 """Harm to frames: toxics as pure functions on the bytes of one WebSocket frame or of a stream.
 
-``harm`` damages a well-formed frame (RFC 6455 5.2) in one of ``FRAME_KINDS``; a client's frame
-stays masked with its own key. What a peer does with such a frame stands in
-``replay_ws.channel.closes``.
+``harm`` damages a well-formed frame (RFC 6455 5.2) that is a whole text or binary message, without
+extensions, in one of ``FRAME_KINDS``; a client's frame stays masked with its own key. What a peer
+does with such a frame stands in ``replay_ws.channel.closes``.
 ``flip``, ``slices`` and ``limited`` know nothing of frames: a network harms bytes.
 """
 
@@ -41,7 +41,9 @@ def _masked(payload: bytes, key: bytes) -> bytes:
     """RFC 6455 5.3: masking twice is no masking."""
     if not key:
         return payload
-    return bytes(byte ^ key[at & 3] for at, byte in enumerate(payload))
+    size = len(payload)
+    mask = (key * (size // 4 + 1))[:size]
+    return (int.from_bytes(payload) ^ int.from_bytes(mask)).to_bytes(size)
 
 
 def _write(first: int, key: bytes, payload: bytes) -> bytes:
