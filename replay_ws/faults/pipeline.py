@@ -87,8 +87,14 @@ def _built_in(config: Fields, asked: frozenset[str]) -> Iterator[Toxic]:
             # A field's jitter only ever adds: the same range has its middle half of it later.
             half = config.jitter_ms / 2
             own |= {"latency": config.latency_ms + half, "jitter": half}
-        if (own and _works(type_, own)) or (name in asked and config.link in type_.links):
+        forced = name in asked and config.link in type_.links
+        forced = forced and not type_.lacks({**_defaults(type_), **own})
+        if (own and _works(type_, own)) or forced:
             yield Toxic(type_name, name=name, stream="both", **own)
+
+
+def _defaults(type_: Type) -> dict[str, Any]:
+    return {key: attribute.default for key, attribute in type_.attributes.items()}
 
 
 def _works(type_: Type, own: dict[str, Any]) -> bool:

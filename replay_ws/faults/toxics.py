@@ -69,6 +69,13 @@ class Toxic:
             key: _checked(key, attributes.get(key, attribute.default), attribute.check, where)
             for key, attribute in own.items()
         }
+        if TYPES[type].lacks(values):
+            needs = TYPES[type].needs
+            raise ConfigError(
+                f"a {type} without {' or '.join(needs)} does nothing",
+                where=where,
+                mend=f"give it {'one of them' if needs[1:] else f'a {needs[0]}'}",
+            )
         for low in (key for key in values if key.endswith("_min")):
             high = f"{low[:-4]}_max"
             if values[low] > values[high]:

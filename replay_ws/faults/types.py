@@ -54,7 +54,8 @@ class Type(NamedTuple):
 
     ``amount`` is what a strike measures: nothing, a ``position``, the delay beyond a ``latency``,
     or a range of milliseconds between the attributes ``<amount>_min`` and ``<amount>_max``.
-    ``needs`` are those of which a configuration's fields must set one to make such a toxic.
+    ``needs`` are those of which one must be set, and a configuration's fields must set one to make
+    such a toxic.
     ``links`` are those on which there is such harm.
     """
 
@@ -63,6 +64,10 @@ class Type(NamedTuple):
     needs: tuple[str, ...] = ("rate",)
     amount: str = ""
     links: tuple[str, ...] = LINKS
+
+    def lacks(self, values: Mapping[str, Any]) -> bool:
+        """Whether nothing says how much: such a toxic would do nothing."""
+        return all(values.get(need) is None for need in self.needs)
 
 
 _RATE = Attribute(1.0, rate)
@@ -159,7 +164,7 @@ TYPES: Mapping[str, Type] = {
             "messages": Attribute(None, optional(count)),
             "how": Attribute("fin", choice("rst", "fin")),
         },
-        needs=("bytes",),
+        needs=("bytes", "messages"),
     ),
     "drain": Type(
         "the server goes away and closes every connection, within ``stagger``",

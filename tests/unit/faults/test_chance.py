@@ -69,7 +69,9 @@ def test_a_rate_of_one_strikes_every_message_and_of_zero_none(name: str) -> None
 
 @pytest.mark.parametrize("name", [n for n in TYPES if n not in WITH_A_RATE])
 def test_without_a_rate_only_an_amount_that_varies_is_chance(name: str) -> None:
-    assert (rule_of(Toxic(name)) is not None) == (name == "slicer")
+    own = TYPES[name].attributes
+    needed = {need: 1 for need in TYPES[name].needs if own[need].default is None}
+    assert (rule_of(Toxic(name, **needed)) is not None) == (name == "slicer")
 
 
 def test_a_toxic_that_is_for_no_connection_never_strikes() -> None:
