@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -205,6 +206,7 @@ def _run(
         for observer in observers:
             loop.observe(observer)
         watcher = Watcher(loop)
+        begun_ns = time.process_time_ns()
         try:
             with _entered(world, loop, conditions, watcher):
                 value = run_program(program, loop=loop)
@@ -219,7 +221,8 @@ def _run(
         session = _finish(loop, recording)
         if writer is not None:
             writer.close()
-        return RunResult(value, session, races=watcher.races)
+        host_ns = time.process_time_ns() - begun_ns
+        return RunResult(value, session, races=watcher.races, host_ns=host_ns)
 
 
 def _entered(

@@ -7,7 +7,7 @@ objects follow from it; each is worked out when it is first asked for.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
@@ -231,13 +231,15 @@ class RunResult(Generic[Value]):
     """What a run gave: the program's value and the session that it left.
 
     ``verified`` says what the determinism check did, if that was asked for; ``races`` are those of
-    what the program watched with ``report="collect"``.
+    what the program watched with ``report="collect"``. ``host_ns`` is what the run cost in CPU time
+    of this process; no session holds it.
     """
 
     value: Value
     session: Session
     verified: Verification | None = None
     races: tuple[Race, ...] = ()
+    host_ns: int = field(default=0, compare=False)
 
     @property
     def digest(self) -> str:

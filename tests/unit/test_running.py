@@ -443,3 +443,12 @@ def test_large_and_negative_seeds_are_seeds(seed: int) -> None:
     out = rws.run(ends_well, seed=seed, schedule="pos")
     assert out.digest == rws.run(ends_well, seed=seed, schedule="pos").digest
     assert out.session.seed == seed
+
+
+def test_what_a_run_costs_the_host_is_told_apart_from_its_session() -> None:
+    async def program() -> None:
+        await asyncio.sleep(3_600)
+
+    first, second = (rws.run(program) for _ in range(2))
+    assert 0 < first.host_ns < 3_600 * 10**9
+    assert first.digest == second.digest
