@@ -199,6 +199,7 @@ class Network:
         if refusal:
             return self._transmission.settle(send, refusal, terms.reject_ns)
         if terms.calm and not (socket.outages or lane or behaviour.partitioned or planned):
+            socket.active_ns = now_ns
             self.outcome.pass_through(row, now_ns)
             verdict = Verdict(Fate.DELIVERED, 0, row)
         else:

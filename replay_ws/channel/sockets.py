@@ -216,23 +216,36 @@ class Sockets:
         """
         if not socket.is_open:
             return
-        how = ending(cause, code)
-        wire, _, client, server, _ = how.turned() if upstream else how
-        self._core.incident(
-            socket, now_ns, "closed", cause=cause, code=wire, client=client, server=server
-        )
+        self._tell(socket, now_ns, cause, code, upstream=upstream)
         self.close(socket, overtakes=code is None if overtakes is None else overtakes)
         socket.lost = True
         socket.reopen_ns = now_ns + _back_off_ns(socket)
         if socket.behaviour.config.reconnect == "auto":
             self._core.agenda.at(socket.reopen_ns, partial(self.reopen, socket))
 
+    def _tell(
+        self,
+        socket: Socket,
+        now_ns: int,
+        cause: str,
+        code: int | None = None,
+        *,
+        upstream: bool = False,
+    ) -> None:
+        """Write down how a connection ended."""
+        how = ending(cause, code)
+        wire, _, client, server, _ = how.turned() if upstream else how
+        self._core.incident(
+            socket, now_ns, "closed", cause=cause, code=wire, client=client, server=server
+        )
+
     def closing_ns(self, socket: Socket, now_ns: int) -> int:
         """How long a program's closing handshake takes; what takes too long is cut short."""
         took_ns = sum(ms(toxic["delay"]) for toxic in socket.toxics("slow_close"))
         if took_ns > CLOSE_TIMEOUT_NS:
             took_ns = CLOSE_TIMEOUT_NS
-            self.end(socket, now_ns, "slow_close", overtakes=False)
+            tell = partial(self._tell, socket, cause="slow_close")
+            self._core.agenda.at(now_ns + took_ns, tell)
         return took_ns
 
     def close(self, socket: Socket, *, overtakes: bool) -> None:
