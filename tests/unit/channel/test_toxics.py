@@ -241,7 +241,7 @@ ROWS = [
         20000,
         "connect@0 leave@1 state@10 state@60",
         before="in disconnecting disconnected |  | ",
-        after="in disconnecting disconnecting |  | slow_close 1006/1006@1",
+        after="in disconnecting disconnecting |  | slow_close 1006/1006@10001",
     ),
     Row(
         "rate_limit",
