@@ -12,6 +12,7 @@ from replay_ws.channel import tcp
 from replay_ws.channel.core import Core
 from replay_ws.channel.lane import Damage
 from replay_ws.channel.send import Flight
+from replay_ws.events.log import Op
 from replay_ws.faults.toxics import Toxic
 
 Step = Callable[[Core, Flight, Toxic], None]
@@ -45,8 +46,10 @@ def _overtake(core: Core, flight: Flight, toxic: Toxic) -> None:
 def _malform(core: Core, flight: Flight, toxic: Toxic) -> None:
     amount = flight.send.strike(core, toxic)
     if amount and flight.damage is None:
-        position, kind = divmod(amount - 1, len(toxic["kinds"]))
-        flight.damage = Damage(toxic["kinds"][kind], position)
+        position, number = divmod(amount - 1, len(toxic["kinds"]))
+        kind = toxic["kinds"][number]
+        if kind != "binary_instead_of_text" or flight.send.op != Op.BINARY:
+            flight.damage = Damage(kind, position)
 
 
 def _corrupt(core: Core, flight: Flight, toxic: Toxic) -> None:

@@ -122,7 +122,8 @@ _TABLE: Mapping[tuple[str, ...], Seen] = {
 }
 # Measured too, though a mock has no such thing: a close frame without a code is 1005 to websockets,
 # httpx-ws, ws and Chromium, 1006 to aiohttp, None to websocket-client; a message that ends between
-# two fragments is like a truncated frame, a wrong Accept like a handshake that is reset.
+# two fragments is like a truncated frame; a wrong Accept is InvalidHeaderValue to websockets,
+# HandshakeError to aiohttp, and to browsers like any refusal.
 CLIENTS = {fault: seen.said(fault) for faults, seen in _TABLE.items() for fault in faults}
 REFUSALS = [fault for fault in CLIENTS if fault.startswith(("http", "handshake"))]
 DELIVERED = [fault for fault, seen in CLIENTS.items() if seen.websockets == "text"]
@@ -253,6 +254,17 @@ def test_the_server_finds_a_violation_in_what_a_client_sent(kind: str) -> None:
 def test_a_replay_ends_connections_as_they_ended(fault: str) -> None:
     session = played(**configured(fault))
     assert replay(session).incidents == session.incidents
+
+
+@pytest.mark.parametrize("kind", BREAKS)
+def test_a_binary_message_breaks_like_a_text_unless_it_is_to_be_binary(kind: str) -> None:
+    session = played(b"\x00\x01", **harmed(kind))
+    if kind == "binary_instead_of_text":
+        (event,) = session.delivered()
+        assert (event.body, event.damaged) == (b"\x00\x01", False)
+        assert session.incidents == ()
+    else:
+        assert incident(session).about["cause"] == kind
 
 
 # --- what a program does itself --------------------------------------------------------------
