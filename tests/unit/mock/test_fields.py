@@ -10,9 +10,9 @@ import json
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -23,6 +23,7 @@ from replay_ws.faults.configuration import FIELDS
 from replay_ws.faults.malformed import KINDS
 from replay_ws.faults.modes import MODES, MockBehaviorMode
 from tests.helpers import TOKEN, sent, tokens
+from tests.scenes import play
 
 SHOWN: set[str] = set()
 
@@ -35,7 +36,8 @@ def shows(*fields: str) -> Callable[[Any], Any]:
 
 @pytest.fixture(params=MockBehaviorMode, ids=str)
 def mode(request: pytest.FixtureRequest) -> MockBehaviorMode:
-    return request.param
+    mode: MockBehaviorMode = request.param
+    return mode
 
 
 def quiet(mode: MockBehaviorMode, **fields: Any) -> dict[str, Any]:
@@ -218,19 +220,16 @@ def test_an_outage_that_drops_loses_what_is_sent_meanwhile(mode: MockBehaviorMod
     assert fates(out.session) == {Fate.LOST_PARTITION: 3}
 
 
-def test_an_outage_cuts_one_direction_of_one_connection() -> None:
-    async def program() -> list[bool]:
-        mock = MockWebSocketManager(**OUTAGE, seed=1)
-        mock_sends = [mock.send_to_thread("a", TOKEN), mock.receive_from_thread("a", TOKEN)]
-        return [await send for send in mock_sends]
-
-    session = run(program).session
-    assert len(session.plan) == 2  # each began an outage of its own
+def test_an_outage_cuts_off_one_connection_in_both_directions() -> None:
+    outage = {**OUTAGE, "partition_start_probability": 0}
+    fault = {"on": {"where": {"n": 0}}, "toxic": {"type": "partition", "connection": "a"}}
+    seen = play("send:a@0 up:a@1 send:b@1", **outage, faults=[fault])
+    assert seen.told == "partition+1 no+1 ok"
 
 
 # --- queues --------------------------------------------------------------------------------
 
-SLOW = {"consume_rate": 10, "message_queue_size": 2}
+SLOW: dict[str, Any] = {"consume_rate": 10, "message_queue_size": 2}
 
 
 @shows("message_queue_size", "overflow")
@@ -382,7 +381,7 @@ def test_enforce_event_order_rejects_what_breaks_a_run(
     ],
     ids=lambda harm: next(iter(harm)),
 )
-def test_a_rejected_event_does_not_count_for_the_order(harm: dict[str, float]) -> None:
+def test_a_rejected_event_does_not_count_for_the_order(harm: dict[str, Any]) -> None:
     async def program() -> list[str]:
         mock = MockWebSocketManager(enforce_event_order=True, seed=4, **harm)
         reasons = []
@@ -484,14 +483,350 @@ def test_a_seed_tells_one_story_and_another_seed_another(mode: MockBehaviorMode)
     assert stories[0] == stories[1] != stories[2]
 
 
-@shows("link")
-def test_link_is_kept_with_every_connection_and_others_are_refused() -> None:
-    assert sent(TOKEN, link="message").session.log.connections[0].link == "message"
-    with pytest.raises(ConfigError, match="link is 'bytes'"):
-        MockWebSocketManager(link="bytes")
+@shows("preset")
+def test_a_preset_says_what_was_not_given() -> None:
+    assert play("send@0", preset="satellite", packet_loss_rate=0).arrived == "0@1500"
+    assert play("send@0", preset="satellite", packet_loss_rate=0, latency_ms=7).arrived == "0@7"
+
+
+@pytest.mark.parametrize("link", ["message", "tcp", "bytes"])
+def test_link_is_kept_with_every_connection(link: str) -> None:
+    assert sent(TOKEN, link=link).session.log.connections[0].link == link
+
+
+def test_there_are_no_other_links() -> None:
+    with pytest.raises(ConfigError, match="link is 'udp'"):
+        MockWebSocketManager(link="udp")
+
+
+# --- one value and another -----------------------------------------------------------------
+
+
+class Row(NamedTuple):
+    """A scene with a field at one value and at another: what each side sees (``tests/scenes.py``).
+
+    Where chance says how much, only that it differs.
+    """
+
+    field: str
+    one: Any
+    other: Any
+    scene: str
+    base: Mapping[str, Any] = {}
+    before: str = ""
+    after: str = ""
+
+
+ROWS = [
+    Row(
+        "ack_timeout_ms",
+        None,
+        100,
+        "cut@0 send@0 heal@250",
+        base={"partition_policy": "hold", "max_retries": 1, "retry_delay_ms": 50},
+        before="ok | 0@250 | ",
+        after="timeout?+250 | 0@250 0@250 | ",
+    ),
+    Row(
+        "auth_close_code",
+        4401,
+        1008,
+        "connect@0 send@1",
+        base={"auth_failure_rate": 1, "auth_when": "first_message"},
+        before="in auth+1 |  | auth 4401/4401@1",
+        after="in auth+1 |  | auth 1008/1008@1",
+    ),
+    Row(
+        "auth_status",
+        401,
+        403,
+        "connect@0",
+        base={"auth_failure_rate": 1, "auth_when": "handshake"},
+        before="refused |  | refused http_401@0",
+        after="refused |  | refused http_403@0",
+    ),
+    Row(
+        "bandwidth_burst",
+        0,
+        100,
+        "send*100@0x2",
+        base={"bandwidth_limit": 1000},
+        before="ok ok | 0@100 1@200 | ",
+        after="ok ok | 0@0 1@100 | ",
+    ),
+    Row(
+        "connection_policy",
+        "http_503",
+        "close_1008",
+        "connect:a@0 connect:b@1",
+        base={"connection_limit": 1},
+        before="in refused |  | refused http_503@1",
+        after="in refused |  | connection_limit 1008/1008@1",
+    ),
+    Row(
+        "connections_per_user",
+        None,
+        1,
+        "connect:u/a@0 connect:u/b@1",
+        before="in in |  | ",
+        after="in refused |  | refused http_503@1",
+    ),
+    Row(
+        "faults",
+        [],
+        [{"at": "5ms", "toxic": {"type": "reset_peer"}}],
+        "connect@0 state@6",
+        before="in connected |  | ",
+        after="in reconnecting |  | began reset_peer@5, rst 1006/1006@5",
+    ),
+    Row(
+        "gc_threshold",
+        None,
+        100,
+        "send*100@0x2",
+        base={"gc_pause_ms": 20},
+        before="ok ok | 0@0 1@0 | ",
+        after="ok ok | 0@0 1@20 | gc@0, gc@20",
+    ),
+    Row(
+        "gc_pause_ms",
+        50,
+        20,
+        "send*100@0x2",
+        base={"gc_threshold": 100},
+        before="ok ok | 0@0 1@50 | gc@0, gc@50",
+        after="ok ok | 0@0 1@20 | gc@0, gc@20",
+    ),
+    Row(
+        "heal_at_end",
+        True,
+        False,
+        "send@0",
+        base={"faults": [{"at": "0s", "toxic": {"type": "partition", "kind": "hold"}}]},
+        before="ok | 0@0 | began partition@0",
+        after="ok |  | began partition@0",
+    ),
+    Row("latency_correlation", 0.0, 1.0, "send@0x9", base={"jitter_ms": 20}),
+    Row(
+        "latency_distribution",
+        "uniform",
+        "normal",
+        "send@0x9",
+        base={"latency_ms": 20, "jitter_ms": 20},
+    ),
+    Row("loss_correlation", 0.0, 1.0, "send@0x9", base={"packet_loss_rate": 0.5}),
+    Row(
+        "link",
+        "message",
+        "tcp",
+        "send@0 cut@1 send@2 heal@50",
+        before="ok partition+1 | 0@0 | ",
+        after="ok ok | 0@0 1@202 | ",
+    ),
+    Row(
+        "partition_direction",
+        "both",
+        "upstream",
+        "cut@0 send@1 up@1",
+        before="partition+1 no+1 |  | ",
+        after="ok no+1 | 0@1 | ",
+    ),
+    Row(
+        "ping_interval_ms",
+        None,
+        100,
+        "connect@0 cut@50 state@1000",
+        base={"partition_policy": "hold", "ping_timeout_ms": 10},
+        before="in connected |  | ",
+        after="in reconnecting |  | heartbeat 1006/1006@110",
+    ),
+    Row(
+        "ping_timeout_ms",
+        500,
+        10,
+        "connect@0 cut@50 state@400",
+        base={"partition_policy": "hold", "ping_interval_ms": 100},
+        before="in connected |  | ",
+        after="in reconnecting |  | heartbeat 1006/1006@110",
+    ),
+    Row(
+        "queue_low_water",
+        None,
+        0,
+        "send@0x3",
+        base={"message_queue_size": 2, "consume_rate": 10, "overflow": "block"},
+        before="ok ok ok+100 | 0@100 1@200 2@300 | overflow block@0",
+        after="ok ok ok+200 | 0@100 1@200 2@300 | overflow block@0",
+    ),
+    Row(
+        "rate_limit",
+        None,
+        10,
+        "send@0x2 send@100",
+        before="ok ok ok | 0@0 1@0 2@100 | ",
+        after="ok rate_limited+1 ok | 0@0 2@100 | ",
+    ),
+    Row(
+        "rate_limit_burst",
+        1,
+        2,
+        "send@0x3",
+        base={"rate_limit": 10},
+        before="ok rate_limited+1 rate_limited+1 | 0@0 | ",
+        after="ok ok rate_limited+1 | 0@0 1@0 | ",
+    ),
+    Row(
+        "reconnect",
+        "on_send",
+        "never",
+        "connect@0 send@10",
+        base={"faults": [{"at": "5ms", "toxic": {"type": "reset_peer"}}]},
+        before="in ok | 0@10 | began reset_peer@5, rst 1006/1006@5, reconnected@10",
+        after="in not_connected+1 |  | began reset_peer@5, rst 1006/1006@5",
+    ),
+    Row(
+        "reconnect_delay_ms",
+        0,
+        20,
+        "connect@0 send@10 send@30",
+        base={"faults": [{"at": "5ms", "toxic": {"type": "reset_peer"}}]},
+        before="in ok ok | 0@10 1@30 | began reset_peer@5, rst 1006/1006@5, reconnected@10",
+        after=(
+            "in not_connected+1 ok | 1@30 | began reset_peer@5, rst 1006/1006@5, reconnected@30"
+        ),
+    ),
+    Row(
+        "reconnect_backoff",
+        1,
+        2,
+        "connect@0 state@50",
+        base={
+            "reconnect": "auto",
+            "reconnect_delay_ms": 20,
+            "toxics": [{"type": "reset_peer", "timeout": 5}],
+        },
+        before=(
+            "in connected |  | rst 1006/1006@5, reconnected@25, rst 1006/1006@30, reconnected@50"
+        ),
+        after="in reconnecting |  | rst 1006/1006@5, reconnected@25, rst 1006/1006@30",
+    ),
+    Row(
+        "resume",
+        "none",
+        "last_id",
+        "send@0 send@2 send@10",
+        base={"faults": [{"at": "5ms", "toxic": {"type": "reset_peer"}}], "latency_ms": 4},
+        before=("ok+4 ok+4 ok+4 | 0@4 2@14 | began reset_peer@5, rst 1006/1006@5, reconnected@10"),
+        after=(
+            "ok+4 ok+4 ok+4 | 0@4 1@14 2@14 | began reset_peer@5, rst 1006/1006@5, "
+            "resumed 1@10, reconnected@10"
+        ),
+    ),
+    Row(
+        "resume_ack_every",
+        2,
+        1,
+        "send@0 send@10",
+        base={"faults": [{"at": "5ms", "toxic": {"type": "reset_peer"}}], "resume": "last_seq"},
+        before=(
+            "ok ok | 0@0 0@10 1@10 | began reset_peer@5, rst 1006/1006@5, resumed 1@10, "
+            "reconnected@10"
+        ),
+        after="ok ok | 0@0 1@10 | began reset_peer@5, rst 1006/1006@5, reconnected@10",
+    ),
+    Row(
+        "retry_after_ms",
+        1000,
+        10,
+        "connect:a@0 connect:b@1 leave:a@2 connect:b@20",
+        base={"connection_limit": 1, "connection_policy": "http_429"},
+        before="in refused refused |  | refused http_429@1, refused http_429@20",
+        after="in refused in |  | refused http_429@1",
+    ),
+    Row(
+        "retry_backoff",
+        1,
+        2,
+        "send@0",
+        base={"packet_loss_rate": 1, "max_retries": 2, "retry_delay_ms": 10},
+        before="gave_up+20 |  | ",
+        after="gave_up+30 |  | ",
+    ),
+    Row(
+        "semantics",
+        "exact",
+        "legacy",
+        "cut@0 tell@1 heal@10",
+        before="False+1 |  | ",
+        after="False+1 | 0@10 | ",
+    ),
+    Row(
+        "timeout_kind",
+        "reject",
+        "late_ack",
+        "send@0",
+        base={"timeout_probability": 1, "timeout_ms_min": 50, "timeout_ms_max": 50},
+        before="timeout+50 |  | ",
+        after="timeout?+50 | 0@0 | ",
+    ),
+    Row(
+        "token_ttl_ms",
+        None,
+        50,
+        "connect@0 state@60",
+        before="in connected |  | ",
+        after="in reconnecting |  | token 4401/4401@50",
+    ),
+    Row(
+        "token_renewable",
+        True,
+        False,
+        "connect@0 send@60",
+        base={"token_ttl_ms": 50},
+        before="in ok | 0@60 | token 4401/4401@50, reconnected@60",
+        after="in auth+1 |  | token 4401/4401@50, refused http_401@60",
+    ),
+    Row(
+        "toxics",
+        [],
+        [{"type": "latency", "latency": 20}],
+        "send@0",
+        before="ok | 0@0 | ",
+        after="ok+20 | 0@20 | ",
+    ),
+    Row(
+        "partition_policy",
+        "reject",
+        "hold",
+        "cut@0 send@1 heal@50",
+        before="partition+1 |  | ",
+        after="ok | 0@50 | ",
+    ),
+    Row(
+        "auth_when",
+        "message",
+        "first_message",
+        "connect@0 send@1",
+        base={"auth_failure_rate": 1},
+        before="in auth+1 |  | ",
+        after="in auth+1 |  | auth 4401/4401@1",
+    ),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.field for row in ROWS])
+def test_a_field_changes_what_is_seen(mode: MockBehaviorMode, row: Row) -> None:
+    before, after = (
+        play(row.scene, **quiet(mode, **{**row.base, row.field: value})).all
+        for value in (row.one, row.other)
+    )
+    assert before != after
+    if row.before:
+        assert (before, after) == (row.before, row.after)
 
 
 def test_every_field_is_shown() -> None:
+    SHOWN.update(row.field for row in ROWS)
     assert set(FIELDS) == SHOWN
 
 

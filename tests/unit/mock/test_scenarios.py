@@ -8,7 +8,7 @@ import pytest
 
 from replay_ws import ConfigError, MockWebSocketManager, run
 from replay_ws.mock.scenarios import SCENARIOS, scenario
-from tests.helpers import tokens
+from tests.helpers import sent, tokens
 
 NAMES = (
     "basic", "compliance", "performance", "resilience",
@@ -86,15 +86,31 @@ def test_a_mock_refuses_what_a_configuration_refuses(wrong: dict[str, Any]) -> N
         MockWebSocketManager(**wrong)
 
 
-@pytest.mark.parametrize("seed", range(5))
+async def resilient(**overrides: Any) -> float:
+    """The share of a hundred sends that succeeded; what was accepted has arrived afterwards."""
+    mock = MockWebSocketManager.create_for_scenario("resilience", **overrides)
+    accepted = [await mock.send_to_thread("t", each) for each in tokens(100)]
+    await mock.settle()
+    assert len(mock.get_events_for_thread("t")) == sum(accepted)
+    return sum(accepted) / len(accepted)
+
+
+@pytest.mark.parametrize("seed", range(20))
 def test_what_is_resilient_gets_through_loss_timeouts_and_outages(seed: int) -> None:
     async def program() -> float:
-        mock = MockWebSocketManager.create_for_scenario(
-            "resilience", packet_loss_rate=0.2, timeout_probability=0.15
-        )
-        accepted = [await mock.send_to_thread("t", each) for each in tokens(100)]
-        await mock.settle()
-        assert len(mock.get_events_for_thread("t")) == sum(accepted)
-        return sum(accepted) / len(accepted)
+        return await resilient(packet_loss_rate=0.2, timeout_probability=0.15)
 
     assert run(program, seed=seed).value >= 0.8
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_with_its_own_numbers_nearly_everything_gets_through(seed: int) -> None:
+    assert run(resilient, seed=seed).value >= 0.95
+
+
+def test_it_is_the_retries_that_make_it_so() -> None:
+    harm = {"packet_loss_rate": 0.2, "timeout_probability": 0.15}
+    for retries, most in ((0, 80), (3, 100)):
+        config = scenario("resilience", **harm, max_retries=retries)
+        arrived = sent(*tokens(100), seed=1, config=config).session.ledger.delivered
+        assert most - 20 < arrived <= most
