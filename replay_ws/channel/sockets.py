@@ -15,7 +15,7 @@ from functools import partial
 
 from replay_ws.channel.closes import SOUND, ending
 from replay_ws.channel.core import Core, Socket
-from replay_ws.channel.lane import Damage, Message
+from replay_ws.channel.lane import Damage, Lane, Message
 from replay_ws.channel.terms import backed_off
 from replay_ws.clock import NS_PER_MS, NS_PER_S, ms
 from replay_ws.events.frames import is_utf8
@@ -253,11 +253,14 @@ class Sockets:
         socket.behaviour.open.pop(socket.number, None)
         socket.refusal, socket.lost, socket.torn = None, False, False
         if overtakes:
-            outcome = self._core.outcome
             for lane in socket.lanes:
-                for message in lane.clear():
-                    if outcome.fates[message.row] == Fate.PENDING:
-                        outcome.move(message.row, Fate.IN_DOUBT)
+                self._doubt(lane)
+
+    def _doubt(self, lane: Lane) -> None:
+        outcome = self._core.outcome
+        for message in lane.clear():
+            if outcome.fates[message.row] == Fate.PENDING:
+                outcome.move(message.row, Fate.IN_DOUBT)
 
     def breaks(self, socket: Socket, row: int, damage: Damage, now_ns: int) -> bool:
         """Whether a frame so damaged ends the connection; then its message is lost."""
@@ -272,7 +275,12 @@ class Sockets:
             cause = "invalid_utf8"
         if self._core.outcome.fates[row] == Fate.PENDING:
             self._core.outcome.move(row, Fate.LOST_MALFORMED)
-        self.end(socket, now_ns, cause, upstream=bool(self._core.log.lanes[row] & 1))
+        direction = self._core.log.lanes[row] & 1
+        if socket.is_open:
+            self.end(socket, now_ns, cause, upstream=bool(direction))
+        else:  # a close frame that is behind it on its way is not read any more
+            self._tell(socket, now_ns, cause, upstream=bool(direction))
+            self._doubt(socket.lanes[direction])
         return True
 
     # --- coming back -----------------------------------------------------------------------

@@ -294,6 +294,22 @@ def test_a_close_frame_travels_behind_what_is_on_its_way(code: int) -> None:
     assert ending("", code) == (code, "server", code, code, False)
 
 
+def test_nothing_behind_a_harmed_frame_is_read_not_even_a_close_frame() -> None:
+    first = {"on": {"event": "*", "nth": 1}, "toxic": {"type": "malformed", "kinds": ["rsv_bit"]}}
+
+    async def program() -> None:
+        mock = MockWebSocketManager(link="bytes", consume_rate=1, faults=[first])
+        for _ in range(3):
+            await mock.send_to_thread("user", "hello")
+        await mock.close("user")
+
+    session = run(program, seed=1).session
+    fates = [event.outcome for event in session.events]
+    assert fates == [Fate.LOST_MALFORMED, Fate.IN_DOUBT, Fate.IN_DOUBT]
+    about = incident(session).about
+    assert (about["code"], about["client"], about["server"]) == (1002, 1006, 1002)
+
+
 @pytest.mark.parametrize("code", [1005, 1006, 1015])
 def test_a_code_that_is_never_sent_is_refused_wherever_one_is_given(code: int) -> None:
     with pytest.raises(ConfigError, match=str(code)):
