@@ -198,14 +198,18 @@ class Network:
         refusal = self._admission.refusal(send)
         if refusal:
             return self._transmission.settle(send, refusal, terms.reject_ns)
-        if terms.calm and not (socket.outages or lane or behaviour.partitioned or planned):
+        opening_ns = max(0, socket.opened_ns - now_ns)
+        crossed = socket.outages or lane or behaviour.partitioned or planned or opening_ns
+        if terms.calm and not crossed:
             socket.active_ns = now_ns
             self.outcome.pass_through(row, now_ns)
             verdict = Verdict(Fate.DELIVERED, 0, row)
         else:
             verdict = self._pass(send, last)
             self.advance(now_ns)
-            verdict = verdict._replace(fate=Fate(self.outcome.fates[row]))
+            verdict = verdict._replace(
+                fate=Fate(self.outcome.fates[row]), wait_ns=verdict.wait_ns + opening_ns
+            )
         if behaviour.config.enforce_event_order and verdict.fate < Fate.REJECTED:
             lane.order.note(self.log.kinds[kind])
         return verdict

@@ -101,12 +101,13 @@ class Sockets:
                 self.end(oldest, now_ns, "evicted", code=EVICTED)
             else:
                 return self._turn_away(socket, toxic, now_ns, late_ns)
-        self._open(socket, now_ns)
+        self._open(socket, now_ns, late_ns)
         for toxic in once:
             if toxic.type == "drain":
-                self.drain(socket, toxic, index, now_ns)
+                drain = partial(self.drain, socket, toxic, index)
+                self._core.agenda.at(socket.opened_ns, drain, background=True)
             else:
-                self.start(socket, toxic, now_ns, once=True)
+                self.start(socket, toxic, socket.opened_ns, once=True)
         return Fate.DELIVERED, late_ns
 
     def _refuse(
@@ -141,17 +142,18 @@ class Sockets:
             policy, late_ns = "hang", OPEN_TIMEOUT_NS
         return self._refuse(socket, now_ns, policy, fate, late_ns)
 
-    def _open(self, socket: Socket, now_ns: int) -> None:
+    def _open(self, socket: Socket, now_ns: int, late_ns: int = 0) -> None:
+        """Open a connection; what is sent before the handshake is over waits for that."""
         again = socket.lost or socket.torn
         socket.behaviour.open[socket.number] = None
         socket.epoch += 1
         socket.refusal, socket.lost, socket.torn = None, False, False
-        socket.opened_ns = socket.active_ns = now_ns
+        socket.opened_ns = socket.active_ns = now_ns + late_ns
         for lane in socket.lanes:
             lane.passed = lane.passed_bytes = 0
             lane.order = RunOrder()
         for toxic in socket.toxics("token", "reset_peer", "idle"):
-            self.start(socket, toxic, now_ns)
+            self.start(socket, toxic, socket.opened_ns)
         if again:
             self._resume(socket, now_ns)
 
@@ -323,7 +325,7 @@ class Sockets:
                 continue
             again += 1
             serial = self._core.agenda.next_serial()
-            ready_ns = now_ns + lane.terms.latency_ns
+            ready_ns = socket.opened_ns + lane.terms.latency_ns
             if lane.push(Message(ready_ns, serial, row, size, None, now_ns, ready_ns)):
                 self._core.agenda.watch(lane)
         if again:

@@ -87,7 +87,7 @@ class Transmission:
         """Every copy of the message on its way, or where an outage holds it."""
         send, lane = flight.send, flight.send.lane
         in_order = not send.socket.behaviour.config.reorder_within_thread
-        begun_ns = send.now_ns + flight.tried_ns + room_ns
+        begun_ns = max(send.now_ns, send.socket.opened_ns) + flight.tried_ns + room_ns
         flight_ns = 0 if flight.overtakes else flight.wait_ns + flight.delay_ns
         if flight.lost or lane.stream.holes:
             begun_ns = self._get_through(flight, begun_ns, flight_ns)

@@ -243,8 +243,10 @@ class MockWebSocketManager:
             now_ns = recording.clock.now_ns()
             self._network.advance(now_ns)
             thread = self._threads.get(name) or self._thread(name, now_ns)
+            opening_ns = 0
             if self._network.is_closed(thread.number):
-                self._connect(thread, now_ns, {})
+                fate, opening_ns, *_ = self._connect(thread, now_ns, {})
+                opening_ns = 0 if fate is Fate.DELIVERED else opening_ns
             log = recording.log
             op, event, body = self._encode(message)
             if self.redactor is not None:
@@ -254,7 +256,10 @@ class MockWebSocketManager:
                 kind = log.kind(self._clean(event), now_ns)
             lane = thread.number << 1 | direction
             index = log.next_index(lane, kind)
-            return now_ns, self._network.send(op, lane, now_ns, kind, index, body)
+            verdict = self._network.send(op, lane, now_ns, kind, index, body)
+            if opening_ns:  # nobody let it in, and that took a while
+                verdict = verdict._replace(wait_ns=max(verdict.wait_ns, opening_ns))
+            return now_ns, verdict
 
     def _clean(self, name: str) -> str:
         return self.redactor.text(name) if self.redactor else name

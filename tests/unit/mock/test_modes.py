@@ -705,7 +705,7 @@ ROWS = [
         "backlog_hang: kept waiting for ten seconds",
         {"connection_limit": 1, "connection_policy": "backlog_hang"},
         "connect:a@0 connect:b@1 send:a@2 send:b@3 leave:a@500 connect:b@20000 send:b@20001",
-        told="in refused+10000 ok connection_limit+1 in ok",
+        told="in refused+10000 ok connection_limit+10000 in ok",
         arrived="0@2 2@20001",
         incidents="refused hang@1, refused hang@3",
         ledger="2 delivered, 1 rejected (connection limit)",
