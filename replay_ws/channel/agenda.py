@@ -12,6 +12,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 
 from replay_ws.channel.lane import Lane
+from replay_ws.channel.terms import FOREVER
 
 Action = Callable[[int], None]
 """Called with the time at which it is due."""
@@ -46,10 +47,10 @@ class Agenda:
         heappush(self._heap, (due_ns, serial, action))
 
     def watch(self, lane: Lane) -> None:
-        """Put down the head of a lane."""
-        if lane.queue:
+        """Put down the head of a lane, if it has one that will move by itself."""
+        if lane.queue and (due_ns := lane.due_ns()) < FOREVER:
             self.heads += 1
-            heappush(self._heap, (lane.due_ns(), lane.queue[0].serial, lane))
+            heappush(self._heap, (due_ns, lane.queue[0].serial, lane))
 
     def due_ns(self) -> int | None:
         """When the next entry is due."""

@@ -20,7 +20,9 @@ class Socket:
         "active_ns",
         "begun",
         "behaviour",
+        "chosen",
         "denied",
+        "drains",
         "epoch",
         "handshakes",
         "history",
@@ -62,6 +64,9 @@ class Socket:
         self.handshakes = 0
         """Those of the program."""
         self.reconnects = 0
+        self.chosen: dict[str, bool] = {}
+        """Toxic of which some connections have their share -> whether this one has."""
+        self.drains = 0
         self.tries = 0
         """Handshakes, whoever began them."""
         self.opened_ns = 0
@@ -134,6 +139,17 @@ class Core:
             body = self.log.encode([toxic, attempt, amount])
             self.log.append(Op.DECISION, lane, now_ns, kind, index, body)
         return amount
+
+    def is_for(self, socket: Socket, toxic: Toxic, now_ns: int) -> bool:
+        """Whether a toxic works on a connection: its share of them is drawn once for each."""
+        if not any(toxic.is_for(socket.name, direction) for direction in Direction):
+            return False
+        if toxic.toxicity in (0.0, 1.0):
+            return toxic.toxicity == 1.0
+        if toxic.name not in socket.chosen:
+            share = f"{toxic.name}.toxicity"
+            socket.chosen[toxic.name] = bool(self.strike(share, socket.number << 1, 0, 0, now_ns))
+        return socket.chosen[toxic.name]
 
     def incident(self, socket: Socket, now_ns: int, what: str, **about: Any) -> None:
         """Write down what the network did of its own accord."""

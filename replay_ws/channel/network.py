@@ -92,7 +92,7 @@ class Network:
         self._core.sockets.append(socket)
         static = socket.behaviour.static
         if static:
-            mine = tuple(toxic for toxic in static if self._is_for(socket, toxic, now_ns))
+            mine = tuple(toxic for toxic in static if self._core.is_for(socket, toxic, now_ns))
             down, up = (
                 tuple(toxic for toxic in mine if toxic.is_for(socket.name, direction))
                 for direction in Direction
@@ -101,12 +101,6 @@ class Network:
             socket.retune(now_ns)
         self._timetable.add(socket, now_ns)
         return number
-
-    def _is_for(self, socket: Socket, toxic: Toxic, now_ns: int) -> bool:
-        """Whether a toxic works on a connection: its share of them is drawn once for each."""
-        if toxic.toxicity in (0.0, 1.0):
-            return toxic.toxicity == 1.0
-        return bool(self._core.strike(f"{toxic.name}.toxicity", socket.number << 1, 0, 0, now_ns))
 
     def is_open(self, connection: int) -> bool:
         """Whether sends on ``connection`` have a chance."""
@@ -241,7 +235,7 @@ class Network:
                 self._sockets.end(socket, now_ns, toxic["how"], overtakes=toxic["how"] == "rst")
         for toxic in last:
             if toxic.type == "drain":
-                self._sockets.drain(socket, toxic, send.row, now_ns)
+                self._sockets.drain(socket, toxic, now_ns)
             elif toxic["timeout"]:
                 self._sockets.start(socket, toxic, now_ns, once=True)
             else:

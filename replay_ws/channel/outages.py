@@ -125,7 +125,9 @@ class Outages:
         if lane.release(ready_ns):
             self._core.agenda.watch(lane)
 
-    def watch_in_vain(self, socket: Socket, lane: Lane, row: int, until_ns: int) -> None:
+    def watch_in_vain(
+        self, socket: Socket, lane: Lane, row: int, until_ns: int, *, background: bool
+    ) -> None:
         """A message waits for TCP, which gives up some day: then the connection is lost."""
         epoch = socket.epoch
 
@@ -133,7 +135,7 @@ class Outages:
             if socket.epoch == epoch and any(message.row == row for message in lane):
                 self._sockets.end(socket, due_ns, "timeout")
 
-        self._core.agenda.at(until_ns, in_vain, background=True)
+        self._core.agenda.at(until_ns, in_vain, background=background)
 
 
 def _kind(behaviour: Behaviour) -> str:

@@ -104,7 +104,7 @@ class Sockets:
         self._open(socket, now_ns, late_ns)
         for toxic in once:
             if toxic.type == "drain":
-                drain = partial(self.drain, socket, toxic, index)
+                drain = partial(self.drain, socket, toxic)
                 self._core.agenda.at(socket.opened_ns, drain, background=True)
             else:
                 self.start(socket, toxic, socket.opened_ns, once=True)
@@ -187,9 +187,10 @@ class Sockets:
 
     # --- ending ----------------------------------------------------------------------------
 
-    def drain(self, socket: Socket, toxic: Toxic, number: int, now_ns: int) -> None:
-        """The server goes away; ``number`` keys how late it is."""
-        amount = self._core.strike(toxic.name, socket.number << 1, 0, number, now_ns)
+    def drain(self, socket: Socket, toxic: Toxic, now_ns: int) -> None:
+        """The server goes away; how late it is is drawn for each time."""
+        amount = self._core.strike(toxic.name, socket.number << 1, 0, socket.drains, now_ns)
+        socket.drains += 1
         epoch = socket.epoch
 
         def go(due_ns: int) -> None:
@@ -223,6 +224,8 @@ class Sockets:
         socket.lost = True
         socket.reopen_ns = now_ns + _back_off_ns(socket)
         if socket.behaviour.config.reconnect == "auto":
+            # What ends it again at once must not stop time.
+            socket.reopen_ns = max(socket.reopen_ns, now_ns + NS_PER_MS)
             self._core.agenda.at(socket.reopen_ns, partial(self.reopen, socket))
 
     def _tell(

@@ -11,6 +11,7 @@ from replay_ws.faults.chance import floor_ns
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.faults.toxics import Toxic
 
+DAY_NS = 86_400 * NS_PER_S
 FOREVER = TIME_NS_MAX
 """No time is later, no size is more."""
 
@@ -125,6 +126,8 @@ def _server(toxic: Toxic) -> Server:
 def backed_off(delay_ns: int, factor: float, times: int) -> int:
     """A delay that grew ``times`` times by ``factor``; no longer than a day."""
     numerator, denominator = factor.as_integer_ratio()
-    for _ in range(times):
-        delay_ns = min(delay_ns * numerator // denominator, 86_400 * NS_PER_S)
+    for _ in range(times if delay_ns and factor > 1 else 0):
+        delay_ns = delay_ns * numerator // denominator
+        if delay_ns >= DAY_NS:
+            return DAY_NS
     return delay_ns

@@ -33,7 +33,7 @@ class Timetable:
     def add(self, socket: Socket, now_ns: int) -> None:
         """A connection is there: put down what is planned for it."""
         for number, fault in enumerate(socket.behaviour.config.faults):
-            if fault.toxic is not None and not _is_for(fault.toxic, socket):
+            if fault.toxic is not None and not self._core.is_for(socket, fault.toxic, now_ns):
                 continue
             if fault.at_ns is not None:
                 self._once(socket, number, fault, now_ns)
@@ -82,11 +82,11 @@ class Timetable:
         alone = []
         for number, fault in enumerate(socket.behaviour.config.faults):
             toxic = fault.toxic
-            if (
-                not fault.event
-                or toxic is None
-                or not toxic.is_for(socket.name, Direction(lane & 1))
-            ):
+            if not fault.event or toxic is None:
+                continue
+            if not toxic.is_for(socket.name, Direction(lane & 1)):
+                continue
+            if not self._core.is_for(socket, toxic, now_ns):
                 continue
             if fault.event not in ("*", kind) or not _holds(fault, op, body):
                 continue
@@ -104,7 +104,9 @@ class Timetable:
         alone = []
         for number, fault in enumerate(socket.behaviour.config.faults):
             toxic = fault.toxic
-            if socket.tries not in fault.connect or toxic is None or not _is_for(toxic, socket):
+            if socket.tries not in fault.connect or toxic is None:
+                continue
+            if not self._core.is_for(socket, toxic, now_ns):
                 continue
             if fault.for_ns is None:
                 alone.append(toxic)
@@ -123,7 +125,7 @@ class Timetable:
             return
         self._core.incident(socket, now_ns, "began", toxic=toxic.name)
         if toxic.type == "drain":
-            self._sockets.drain(socket, toxic, number, now_ns)
+            self._sockets.drain(socket, toxic, now_ns)
             return
         if toxic.type in MOMENTARY and until_ns is None:
             self._sockets.start(socket, toxic, now_ns, once=True)
@@ -173,10 +175,6 @@ class Timetable:
             if socket.behaviour.number == channel
             for outage in socket.outages
         )
-
-
-def _is_for(toxic: Toxic, socket: Socket) -> bool:
-    return any(toxic.is_for(socket.name, direction) for direction in STREAMS[toxic.stream])
 
 
 def _holds(fault: Fault, op: int, body: str | bytes) -> bool:

@@ -106,7 +106,8 @@ class Transmission:
         """When a message gets through a stream that loses; earlier ones may do so sooner for it."""
         (socket, lane, *_), row = flight.send, flight.send.row
         if flight.lost == tcp.RETRIES_MAX:  # and all that is behind it
-            self._outages.watch_in_vain(socket, lane, row, tcp.gives_up_ns(now_ns))
+            up_ns = tcp.gives_up_ns(now_ns)
+            self._outages.watch_in_vain(socket, lane, row, up_ns, background=False)
             return FOREVER
         through_ns = lane.stream.sent(row, now_ns, flight.lost)
         if len(through_ns) > 1:
@@ -127,7 +128,8 @@ class Transmission:
             return
         lane.hold(message)
         if len(lane.held) == 1 and held.kind == "blackhole":
-            self._outages.watch_in_vain(socket, lane, row, held.gives_up_ns(now_ns))
+            up_ns = held.gives_up_ns(now_ns)  # if nobody ends the outage before
+            self._outages.watch_in_vain(socket, lane, row, up_ns, background=True)
 
     # --- nobody answers --------------------------------------------------------------------
 
