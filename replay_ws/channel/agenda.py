@@ -21,13 +21,13 @@ Action = Callable[[int], None]
 class Agenda:
     """A heap of what is due. Ties go by the order in which they were put down."""
 
-    __slots__ = ("_background", "_heap", "actions", "heads", "serial")
+    __slots__ = ("_background", "_heap", "actions", "busy", "serial")
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, Lane | Action]] = []
         self._background: set[int] = set()
-        self.heads = 0
-        """Entries that are heads of lanes."""
+        self.busy: set[int] = set()
+        """Numbers of the lanes on which something is on its way."""
         self.actions = 0
         """Entries that are actions, but for those in the background."""
         self.serial = 0
@@ -47,10 +47,12 @@ class Agenda:
         heappush(self._heap, (due_ns, serial, action))
 
     def watch(self, lane: Lane) -> None:
-        """Put down the head of a lane, if it has one that will move by itself."""
+        """Put down the head of a lane that moves by itself, after that may have changed."""
         if lane.queue and (due_ns := lane.due_ns()) < FOREVER:
-            self.heads += 1
+            self.busy.add(lane.number)
             heappush(self._heap, (due_ns, lane.queue[0].serial, lane))
+        else:
+            self.busy.discard(lane.number)
 
     def due_ns(self) -> int | None:
         """When the next entry is due."""
@@ -59,12 +61,11 @@ class Agenda:
     def pop(self) -> tuple[int, int, Lane | Action]:
         """Take the next entry: when it is due, its number, what it is."""
         entry = heappop(self._heap)
-        if isinstance(entry[2], Lane):
-            self.heads -= 1
-        elif entry[1] in self._background:
-            self._background.discard(entry[1])
-        else:
-            self.actions -= 1
+        if not isinstance(entry[2], Lane):
+            if entry[1] in self._background:
+                self._background.discard(entry[1])
+            else:
+                self.actions -= 1
         return entry
 
     def is_due(self, now_ns: int) -> bool:

@@ -284,7 +284,7 @@ class Network:
     def _is_moving(self) -> bool:
         """Whether a message is on its way, or held by something that ends."""
         held = self.outcome.counts[Fate.PENDING] > 0
-        return self._agenda.heads > 0 or (held and self._agenda.actions > 0)
+        return bool(self._agenda.busy) or (held and self._agenda.actions > 0)
 
     def drain(self) -> int:
         """Let everything arrive that ever will; returns when the last message did, or 0."""

@@ -266,6 +266,7 @@ class Sockets:
         for message in lane.clear():
             if outcome.fates[message.row] == Fate.PENDING:
                 outcome.move(message.row, Fate.IN_DOUBT)
+        self._core.agenda.watch(lane)
 
     def breaks(self, socket: Socket, row: int, damage: Damage, now_ns: int) -> bool:
         """Whether a frame so damaged ends the connection; then its message is lost."""
