@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from replay_ws.channel.agenda import Agenda
 from replay_ws.channel.behaviour import Behaviour, Outage
@@ -11,6 +11,13 @@ from replay_ws.channel.outcome import Outcome
 from replay_ws.events.log import Direction, Log, Op
 from replay_ws.events.model import Fate
 from replay_ws.faults.toxics import Toxic
+
+
+class Begun(NamedTuple):
+    """A toxic that a fault began; it ends by itself at ``until_ns``."""
+
+    toxic: Toxic
+    until_ns: int | None
 
 
 class Socket:
@@ -53,8 +60,8 @@ class Socket:
         )
         self.static: tuple[tuple[Toxic, ...], tuple[Toxic, ...]] = ((), ())
         """By direction: the toxics that work from the beginning."""
-        self.begun: dict[int, Toxic] = {}
-        """Those that faults began, by the number of the fault."""
+        self.begun: dict[int, Begun] = {}
+        """What faults began, by the number of the fault."""
         self.matches: dict[int, int] = {}
         """Fault -> how many messages it was about."""
         self.outages: list[Outage] = []
@@ -107,7 +114,7 @@ class Socket:
     def retune(self, now_ns: int) -> None:
         """Work out the terms of both lanes anew, after a toxic began or ended."""
         for direction, lane in zip(Direction, self.lanes, strict=True):
-            begun = (t for t in self.begun.values() if t.is_for(self.name, direction))
+            begun = (b.toxic for b in self.begun.values() if b.toxic.is_for(self.name, direction))
             # An outage is a state of the connection, and no toxic that strikes.
             joined = tuple(toxic for toxic in begun if toxic.type != "partition")
             lane.follow(self.behaviour.terms((*self.static[direction], *joined)), now_ns)

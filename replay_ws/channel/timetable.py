@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from replay_ws.channel.core import Core, Socket
+from replay_ws.channel.core import Begun, Core, Socket
 from replay_ws.channel.outages import Outages
 from replay_ws.channel.sockets import Sockets
 from replay_ws.events.encoding import EncodingError, decode
@@ -130,22 +130,22 @@ class Timetable:
         if toxic.type in MOMENTARY and until_ns is None:
             self._sockets.start(socket, toxic, now_ns, once=True)
             return
-        socket.begun[number] = toxic
+        begun = socket.begun[number] = Begun(toxic, until_ns)
         self._retune(socket, now_ns)
         if toxic.type == "partition":
             self._outages.begin(socket, toxic, now_ns, until_ns, number)
         self._sockets.start(socket, toxic, now_ns)
         if until_ns is not None:
             self._core.agenda.at(
-                until_ns, lambda due_ns: self._end(socket, number, toxic, due_ns), background=True
+                until_ns, lambda due_ns: self._end(socket, number, begun, due_ns), background=True
             )
 
-    def _end(self, socket: Socket, number: int, toxic: Toxic, now_ns: int) -> None:
-        if socket.begun.get(number) is not toxic:
+    def _end(self, socket: Socket, number: int, begun: Begun, now_ns: int) -> None:
+        if socket.begun.get(number) is not begun:  # healed, or begun again for longer
             return
         del socket.begun[number]
         self._retune(socket, now_ns)
-        self._core.incident(socket, now_ns, "ended", toxic=toxic.name)
+        self._core.incident(socket, now_ns, "ended", toxic=begun.toxic.name)
 
     def _retune(self, socket: Socket, now_ns: int) -> None:
         """What is on its way may be due at another time now."""
@@ -155,9 +155,9 @@ class Timetable:
 
     def _heal(self, socket: Socket, name: str, now_ns: int) -> None:
         """End what is called so: faults, outages, and toxics that worked from the beginning."""
-        for number, toxic in list(socket.begun.items()):
-            if name in ("all", toxic.name):
-                self._end(socket, number, toxic, now_ns)
+        for number, begun in list(socket.begun.items()):
+            if name in ("all", begun.toxic.name):
+                self._end(socket, number, begun, now_ns)
         for outage in list(socket.outages):
             if name == "all" or (outage.toxic is not None and outage.toxic.name == name):
                 self._outages.heal(socket, outage, now_ns)
