@@ -154,8 +154,11 @@ class Transmission:
         return min(heals_ns + flight.wait_ns, tried_ns + ack_ns)
 
     def _once_more(self, flight: Flight, outage: Outage, now_ns: int) -> None:
-        if any(message.row == flight.send.row for message in flight.send.lane.held):
-            self._doubled.add(flight.send.row)
+        send = flight.send
+        direction = Direction(send.lane.number & 1)
+        waits = self._core.outcome.fates[send.row] == Fate.PENDING
+        if waits and send.socket.outage(direction, now_ns) is not None:
+            self._doubled.add(send.row)
             ready_ns = now_ns + flight.wait_ns
             self._put(flight, ready_ns, ready_ns, outage)
 
