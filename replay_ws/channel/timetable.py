@@ -18,7 +18,6 @@ from replay_ws.events.log import Direction, Op
 from replay_ws.events.plain import plain
 from replay_ws.faults.timeline import MOMENTARY, Fault
 from replay_ws.faults.toxics import Toxic
-from replay_ws.faults.types import STREAMS
 
 
 class Timetable:
