@@ -57,7 +57,7 @@ class Outage:
 class Behaviour:
     """One channel: what its lanes start from."""
 
-    __slots__ = ("chance", "config", "number", "open", "partitioned", "static")
+    __slots__ = ("at_messages", "chance", "config", "number", "open", "partitioned", "static")
 
     def __init__(self, number: int, config: MockConfiguration, chance: Chance) -> None:
         self.number = number
@@ -67,6 +67,12 @@ class Behaviour:
         own = {toxic.name for toxic in (*config.toxics, *begun) if toxic is not None}
         self.static = pipeline_of(config, chance.active - own)
         """The toxics that work from the beginning."""
+        self.at_messages = tuple(
+            (number, fault, fault.toxic)
+            for number, fault in enumerate(config.faults)
+            if fault.event and fault.toxic is not None
+        )
+        """The faults that messages begin, and their numbers."""
         self.partitioned = False
         """A program cut the channel off by hand."""
         self.open: dict[int, None] = {}

@@ -185,7 +185,7 @@ class Network:
             self._sockets.reopen(socket, now_ns)
         terms: Terms = lane.terms
         last: tuple[Toxic, ...] = ()
-        planned = bool(behaviour.config.faults)
+        planned = bool(behaviour.at_messages)
         if planned:
             terms, last = self._meet_faults(socket, lane, op, kind, body, now_ns)
         send = Send(socket, lane, terms, op, kind, index, row, _size(body), now_ns)

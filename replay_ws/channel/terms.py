@@ -111,7 +111,7 @@ def terms_of(config: MockConfiguration, toxics: tuple[Toxic, ...]) -> Terms:
         overflow=overflows[0] or "drop_oldest",
         message_bytes_max=min((size for size in sizes if size), default=FOREVER),
         bounded=min(queue_max, queue_bytes_max) < FOREVER,
-        calm=not any(steps),
+        calm=not any(steps) and config.resume == "none",
     )
 
 

@@ -79,10 +79,7 @@ class Timetable:
     ) -> tuple[Toxic, ...]:
         """Toxics for this message alone; faults that it sets off for longer begin."""
         alone = []
-        for number, fault in enumerate(socket.behaviour.config.faults):
-            toxic = fault.toxic
-            if not fault.event or toxic is None:
-                continue
+        for number, fault, toxic in socket.behaviour.at_messages:
             if not toxic.is_for(socket.name, Direction(lane & 1)):
                 continue
             if not self._core.is_for(socket, toxic, now_ns):
