@@ -102,7 +102,9 @@ class Outages:
 
     def _leaves_a_hole(self, socket: Socket, outage: Outage) -> bool:
         """Whether something is missing on a stream, which therefore can't go on."""
-        return outage.kind == "drop" and socket.behaviour.config.link != "message"
+        if outage.kind != "drop" or socket.behaviour.config.link == "message":
+            return False
+        return any(socket.lanes[direction].held for direction in outage.directions)
 
     def heal_all(self, behaviour: Behaviour, now_ns: int) -> None:
         """Every outage of a channel ends, by hand."""

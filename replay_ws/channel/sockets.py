@@ -257,6 +257,8 @@ class Sockets:
         """A connection is closed; with ``overtakes`` what is on its way is in doubt."""
         socket.behaviour.open.pop(socket.number, None)
         socket.refusal, socket.lost, socket.torn = None, False, False
+        # A stall is of this connection; any other outage is of the way to it.
+        socket.outages = [outage for outage in socket.outages if outage.kind != "stall"]
         if overtakes:
             for lane in socket.lanes:
                 self._doubt(lane)
