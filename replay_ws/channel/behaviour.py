@@ -12,6 +12,9 @@ from replay_ws.faults.pipeline import pipeline_of, place
 from replay_ws.faults.toxics import Toxic
 from replay_ws.faults.types import STREAMS
 
+SILENT = frozenset({"hold", "blackhole", "drop", "stall"})
+"""Kinds of outages of which neither side hears anything."""
+
 
 class Outage:
     """A direction (or both) of a connection through which nothing gets."""

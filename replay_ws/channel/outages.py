@@ -18,18 +18,12 @@ notices tries to send 1011, and both see 1006.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from replay_ws.channel.behaviour import Behaviour, Outage
 from replay_ws.channel.core import Core, Socket
 from replay_ws.channel.lane import Lane
 from replay_ws.channel.sockets import Sockets
-from replay_ws.clock import ms
 from replay_ws.faults.toxics import Toxic
 from replay_ws.faults.types import STREAMS
-
-SILENT = frozenset({"hold", "blackhole", "drop", "stall"})
-"""Kinds of which neither side hears anything."""
 
 
 class Outages:
@@ -55,7 +49,7 @@ class Outages:
             self._core.agenda.at(until_ns, lambda due_ns: self.heal(socket, outage, due_ns))
         if kind == "reset":
             self._sockets.end(socket, now_ns, "rst")
-        self._listen(socket, outage, now_ns, lambda: outage in socket.outages)
+        self._sockets.listen(socket, now_ns)
         return outage
 
     def cut(self, behaviour: Behaviour, now_ns: int) -> None:
@@ -66,25 +60,7 @@ class Outages:
             socket = self._core.sockets[number]
             if outage.kind == "reset":
                 self._sockets.end(socket, now_ns, "rst")
-            self._listen(socket, outage, now_ns, lambda: behaviour.partitioned)
-
-    def _listen(
-        self, socket: Socket, outage: Outage, now_ns: int, lasts: Callable[[], bool]
-    ) -> None:
-        """Let keepalives find out that nothing gets through."""
-        if outage.kind not in SILENT:
-            return
-        epoch = socket.epoch
-
-        def unanswered(due_ns: int) -> None:
-            if socket.epoch == epoch and lasts():
-                self._sockets.end(socket, due_ns, "heartbeat")
-
-        for toxic in socket.toxics("heartbeat"):
-            interval_ns = ms(toxic["ping_interval"])
-            ping_ns = -(-max(1, now_ns - socket.opened_ns) // interval_ns) * interval_ns
-            due_ns = socket.opened_ns + ping_ns + ms(toxic["ping_timeout"])
-            self._core.agenda.at(due_ns, unanswered)
+            self._sockets.listen(socket, now_ns)
 
     # --- end -------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from replay_ws.channel.behaviour import SILENT
 from replay_ws.channel.closes import SOUND, ending
 from replay_ws.channel.core import Core, Socket
 from replay_ws.channel.lane import Damage, Lane, Message
@@ -154,6 +155,8 @@ class Sockets:
             lane.order = RunOrder()
         for toxic in socket.toxics("token", "reset_peer", "idle"):
             self.start(socket, toxic, socket.opened_ns)
+        # In the background, for this may go on and on while the outage lasts.
+        self.listen(socket, now_ns, background=True)
         if again:
             self._resume(socket, now_ns)
 
@@ -184,6 +187,27 @@ class Sockets:
         after = {"token": "ttl", "reset_peer": "timeout", "idle": "timeout"}.get(toxic.type)
         if after and socket.is_open:
             self._core.agenda.at(now_ns + ms(toxic[after]), later, background=True)
+
+    def listen(self, socket: Socket, now_ns: int, *, background: bool = False) -> None:
+        """Let keepalives find out that nothing gets through, if that is so."""
+        met = [socket.outage(direction, now_ns) for direction in Direction]
+        silent = next((outage for outage in met if outage and outage.kind in SILENT), None)
+        if silent is None or not socket.is_open:
+            return
+        epoch, outage = socket.epoch, silent
+
+        def unanswered(due_ns: int) -> None:
+            lasts = outage in socket.outages or (
+                outage.toxic is None and socket.behaviour.partitioned
+            )
+            if socket.epoch == epoch and lasts:
+                self.end(socket, due_ns, "heartbeat")
+
+        for toxic in socket.toxics("heartbeat"):
+            interval_ns = ms(toxic["ping_interval"])
+            ping_ns = -(-max(1, now_ns - socket.opened_ns) // interval_ns) * interval_ns
+            due_ns = socket.opened_ns + ping_ns + ms(toxic["ping_timeout"])
+            self._core.agenda.at(due_ns, unanswered, background=background)
 
     # --- ending ----------------------------------------------------------------------------
 

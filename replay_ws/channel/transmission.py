@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from replay_ws.channel import tcp
 from replay_ws.channel.attempts import attempt, pause_ns
-from replay_ws.channel.behaviour import Outage
+from replay_ws.channel.behaviour import SILENT, Outage
 from replay_ws.channel.core import Core
 from replay_ws.channel.flight import STEPS
 from replay_ws.channel.lane import Lane, Message
-from replay_ws.channel.outages import SILENT, Outages
+from replay_ws.channel.outages import Outages
 from replay_ws.channel.send import Flight, Send, Verdict
 from replay_ws.channel.sockets import CLOSED, Sockets
 from replay_ws.channel.terms import FOREVER
