@@ -144,6 +144,7 @@ class Lane:
         """Take the head, or the oldest that is held."""
         message = heappop(self.queue) if self.queue else self.held.pop(0)
         self.size -= message.size
+        self.flights.pop(message.row, None)
         return message
 
     def clear(self) -> list[Message]:
