@@ -10,6 +10,7 @@ message leaves when that time has come, less the burst that the server allows.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
@@ -39,6 +40,19 @@ class Message(NamedTuple):
     """When it would be ready if nothing were before it."""
 
 
+class Forecast:
+    """When the messages of a queue leave, in order, and how its servers stand after the last."""
+
+    __slots__ = ("due_ns", "last", "leaves", "served_ns")
+
+    def __init__(self, served_ns: tuple[int, ...], due_ns: int) -> None:
+        self.served_ns = served_ns
+        self.due_ns = due_ns
+        self.leaves: deque[tuple[int, int]] = deque()
+        """Per message: when it leaves, its size."""
+        self.last: Message | None = None
+
+
 class Lane:
     """The messages on their way in one direction of one connection."""
 
@@ -46,6 +60,7 @@ class Lane:
         "buckets",
         "collected",
         "flights",
+        "forecast",
         "held",
         "last_due",
         "last_ready",
@@ -82,6 +97,8 @@ class Lane:
         """What is lost on a stream, and not yet made up for."""
         self.flights: dict[int, int] = {}
         """Row of a message that was lost on a stream -> how long it flies once it gets through."""
+        self.forecast: Forecast | None = None
+        """When what is queued leaves, as far as somebody asked and that still holds."""
         self.collected = 0
         """Bytes that the receiver took since it last collected garbage."""
 
@@ -91,6 +108,7 @@ class Lane:
         busy = dict(zip(names, self.served_ns, strict=True))
         self.served_ns = tuple(busy.get(server.name, now_ns) for server in terms.servers)
         self.terms, self.since_ns = terms, now_ns
+        self.forecast = None
 
     def __iter__(self) -> Iterator[Message]:
         """Everything on its way, in no particular order."""
@@ -104,6 +122,12 @@ class Lane:
         """Queue a message; True when it is the new head."""
         heappush(self.queue, message)
         self.size += message.size
+        forecast = self.forecast
+        if forecast is not None:
+            if forecast.last is None or forecast.last < message:
+                self._foresee(forecast, message)
+            else:
+                self.forecast = None
         return self.queue[0] is message
 
     def hold(self, message: Message) -> None:
@@ -113,7 +137,7 @@ class Lane:
 
     def release(self, ready_ns: int) -> bool:
         """What was held is ready then. True when the head may have changed."""
-        held, self.held = self.held, []
+        held, self.held, self.forecast = self.held, [], None
         for message in held:
             heappush(self.queue, message._replace(ready_ns=max(message.ready_ns, ready_ns)))
         if held:
@@ -123,6 +147,7 @@ class Lane:
     def retime(self, through_ns: Mapping[int, int]) -> None:
         """Messages get through at other times than was thought; nothing overtakes on a stream."""
         before_ns, first = 0, set()
+        self.forecast = None
         for at, message in enumerate(sorted(self.queue, key=lambda message: message.serial)):
             row, own_ns = message.row, message.own_ns
             if row in self.flights and row in through_ns:
@@ -138,6 +163,7 @@ class Lane:
     def drop(self, now_ns: int) -> Message:
         """Take the oldest; if it was being served, the next one's turn begins now."""
         self.served_ns = tuple(max(served, now_ns) for served in self.served_ns)
+        self.forecast = None
         return self.pop()
 
     def pop(self) -> Message:
@@ -154,6 +180,7 @@ class Lane:
         self.held.clear()
         self.stream.clear()
         self.flights.clear()
+        self.forecast = None
         self.size = self.last_ready = 0
         return messages
 
@@ -185,11 +212,14 @@ class Lane:
             self.last_due, self.served_ns = self._serve(
                 self.queue[0], self.served_ns, self.last_due
             )
+        if self.forecast is not None:
+            self.forecast.leaves.popleft()
         return self.pop()
 
     def pause(self, until_ns: int) -> None:
         """The receiver takes nothing until then."""
         self.last_due = max(self.last_due, until_ns)
+        self.forecast = None
 
     # --- room ------------------------------------------------------------------------------
 
@@ -202,12 +232,24 @@ class Lane:
 
     def room_ns(self, size: int) -> int:
         """When ``size`` more bytes will fit; FOREVER if only the end of an outage can tell."""
-        count, filled = len(self), self.size + size
-        served_ns, due_ns = self.served_ns, self.last_due
+        if self.forecast is None:
+            self.forecast = Forecast(self.served_ns, self.last_due)
+            for message in sorted(self.queue):
+                self._foresee(self.forecast, message)
         low_water = self.terms.low_water
-        for message in sorted(self.queue):
-            due_ns, served_ns = self._serve(message, served_ns, due_ns)
-            count, filled = count - 1, filled - message.size
-            if not self._overflows(count, filled) and (low_water is None or count <= low_water):
-                return due_ns
-        return FOREVER
+        count, filled = len(self.held), size + sum(message.size for message in self.held)
+        room_ns = FOREVER
+        # From the back, for what fits is bounded and what waits is not.
+        for due_ns, taken in reversed(self.forecast.leaves):
+            if self._overflows(count, filled) or (low_water is not None and count > low_water):
+                break
+            room_ns = due_ns
+            count, filled = count + 1, filled + taken
+        return room_ns
+
+    def _foresee(self, forecast: Forecast, message: Message) -> None:
+        forecast.due_ns, forecast.served_ns = self._serve(
+            message, forecast.served_ns, forecast.due_ns
+        )
+        forecast.leaves.append((forecast.due_ns, message.size))
+        forecast.last = message
