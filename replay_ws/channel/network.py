@@ -201,9 +201,10 @@ class Network:
         else:
             verdict = self._pass(send, last)
             self.advance(now_ns)
-            verdict = verdict._replace(
-                fate=Fate(self.outcome.fates[row]), wait_ns=verdict.wait_ns + opening_ns
-            )
+            fate = self.outcome.fates[row]
+            if opening_ns or fate != verdict.fate:
+                wait_ns = verdict.wait_ns + opening_ns
+                verdict = Verdict(Fate(fate), wait_ns, row, verdict.answered)
         if behaviour.config.enforce_event_order and verdict.fate < Fate.REJECTED:
             lane.order.note(self.log.kinds[kind])
         return verdict
