@@ -19,21 +19,19 @@ SILENT = frozenset({"hold", "blackhole", "drop", "stall"})
 class Outage:
     """A direction (or both) of a connection through which nothing gets."""
 
-    __slots__ = ("began_ns", "directions", "fault", "kind", "toxic", "until_ns")
+    __slots__ = ("directions", "fault", "kind", "toxic", "until_ns")
 
     def __init__(
         self,
         kind: str,
         toxic: Toxic | None,
         directions: tuple[Direction, ...],
-        began_ns: int,
         until_ns: int | None,
         fault: int | None = None,
     ) -> None:
         self.kind = kind
         self.toxic = toxic
         self.directions = directions
-        self.began_ns = began_ns
         self.until_ns = until_ns
         """When it ends by itself; None: when somebody ends it."""
         self.fault = fault
@@ -91,4 +89,4 @@ class Behaviour:
         directions = STREAMS[config.partition_direction]
         if not self.partitioned or direction not in directions:
             return None
-        return Outage(config.partition_policy or "reject", None, directions, now_ns, None)
+        return Outage(config.outage_kind, None, directions, None)

@@ -130,10 +130,6 @@ class Core:
         self.behaviours: list[Behaviour] = []
         self.sockets: list[Socket] = []
 
-    def socket(self, lane: int) -> Socket:
-        """The connection of a lane."""
-        return self.sockets[lane >> 1]
-
     def strike(
         self, toxic: str, lane: int, kind: int, index: int, now_ns: int, attempt: int = 0
     ) -> int:

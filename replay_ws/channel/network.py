@@ -222,15 +222,16 @@ class Network:
     def _pass(self, send: Send, last: tuple[Toxic, ...]) -> Verdict:
         """Send a message on its way; it may be the last one of its connection."""
         socket, lane, now_ns = send.socket, send.lane, send.now_ns
-        lane.passed += 1
-        lane.passed_bytes += send.size
         socket.active_ns = now_ns
         for toxic in send.terms.limits:
             size = toxic["bytes"]
-            if size is not None and lane.passed_bytes > size:
+            if size is not None and lane.passed_bytes + send.size > size:
                 self._sockets.end(socket, now_ns, toxic["how"], overtakes=toxic["how"] == "rst")
                 return self._transmission.settle(send, Fate.IN_DOUBT, 0)
         verdict = self._transmission.transmit(send)
+        if verdict.fate < Fate.REJECTED:
+            lane.passed += 1
+            lane.passed_bytes += send.size
         for toxic in send.terms.limits:
             if lane.passed == toxic["messages"] or lane.passed_bytes == toxic["bytes"]:
                 self._sockets.end(socket, now_ns, toxic["how"], overtakes=toxic["how"] == "rst")

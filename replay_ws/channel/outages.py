@@ -41,9 +41,9 @@ class Outages:
         """An outage of a connection begins; it ends by itself at ``until_ns``."""
         kind, directions = "stall", STREAMS["both"]
         if toxic.type == "partition":
-            kind = toxic["kind"] or socket.behaviour.config.partition_policy or "reject"
+            kind = toxic["kind"] or socket.behaviour.config.outage_kind
             directions = STREAMS[toxic["direction"]]
-        outage = Outage(kind, toxic, directions, now_ns, until_ns, fault)
+        outage = Outage(kind, toxic, directions, until_ns, fault)
         socket.outages.append(outage)
         if until_ns is not None:
             self._core.agenda.at(until_ns, lambda due_ns: self.heal(socket, outage, due_ns))
@@ -55,10 +55,9 @@ class Outages:
     def cut(self, behaviour: Behaviour, now_ns: int) -> None:
         """A program cuts a channel off."""
         behaviour.partitioned = True
-        outage = Outage(_kind(behaviour), None, STREAMS["both"], now_ns, None)
         for number in list(behaviour.open):
             socket = self._core.sockets[number]
-            if outage.kind == "reset":
+            if behaviour.config.outage_kind == "reset":
                 self._sockets.end(socket, now_ns, "rst")
             self._sockets.listen(socket, now_ns)
 
@@ -84,8 +83,8 @@ class Outages:
 
     def heal_all(self, behaviour: Behaviour, now_ns: int) -> None:
         """Every outage of a channel ends, by hand."""
-        kind, was_cut, behaviour.partitioned = _kind(behaviour), behaviour.partitioned, False
-        by_hand = Outage(kind, None, STREAMS["both"], now_ns, now_ns)
+        was_cut, behaviour.partitioned = behaviour.partitioned, False
+        by_hand = Outage(behaviour.config.outage_kind, None, STREAMS["both"], now_ns)
         for socket in self._core.sockets:
             if socket.behaviour is behaviour:
                 for outage in list(socket.outages):
@@ -114,7 +113,3 @@ class Outages:
                 self._sockets.end(socket, due_ns, "timeout")
 
         self._core.agenda.at(until_ns, in_vain, background=background)
-
-
-def _kind(behaviour: Behaviour) -> str:
-    return behaviour.config.partition_policy or "reject"

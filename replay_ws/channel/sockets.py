@@ -153,6 +153,7 @@ class Sockets:
         for lane in socket.lanes:
             lane.passed = lane.passed_bytes = 0
             lane.order = RunOrder()
+            lane.buckets.clear()
         for toxic in socket.toxics("token", "reset_peer", "idle"):
             self.start(socket, toxic, socket.opened_ns)
         # In the background, for this may go on and on while the outage lasts.
@@ -250,7 +251,8 @@ class Sockets:
         if socket.behaviour.config.reconnect == "auto":
             # What ends it again at once must not stop time.
             socket.reopen_ns = max(socket.reopen_ns, now_ns + NS_PER_MS)
-            self._core.agenda.at(socket.reopen_ns, partial(self.reopen, socket))
+            again = partial(self.reopen, socket)
+            self._core.agenda.at(socket.reopen_ns, again, background=True)
 
     def _tell(
         self,

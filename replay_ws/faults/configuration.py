@@ -295,6 +295,12 @@ class MockConfiguration:
         """The modes, also where there is only one."""
         return modes_of(self.mode)
 
+    @property
+    def outage_kind(self) -> str:
+        """What an outage does where its toxic does not say; the link says what is usual."""
+        assert self.partition_policy is not None
+        return self.partition_policy
+
     def values(self) -> dict[str, Any]:
         """What a cassette keeps, as plain data in a fixed order: the mode, and every field that it
         or the preset sets, or that differs from its own default.

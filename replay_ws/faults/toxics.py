@@ -125,10 +125,7 @@ class Toxic:
         said |= {key: value for key, value in self.attributes if value != own[key].default}
         return {
             "type": self.type,
-            **{
-                key: list(value) if isinstance(value, tuple) else value
-                for key, value in said.items()
-            },
+            **{key: _listed(value) for key, value in said.items()},
         }
 
     def is_for(self, connection: str, direction: Direction) -> bool:
