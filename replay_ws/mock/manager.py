@@ -253,6 +253,7 @@ class MockWebSocketManager:
                 body = self.redactor.clean(op, body)
             kind = log.kind_numbers.get(event)
             if kind is None:
+                self._network.advance(now_ns)  # as a replay does before it names one
                 kind = log.kind(self._clean(event), now_ns)
             lane = thread.number << 1 | direction
             index = log.next_index(lane, kind)

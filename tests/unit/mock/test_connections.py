@@ -491,7 +491,25 @@ ROWS = [
         told="refused refused in",
         incidents="began connect@0, refused rst@0, refused rst@1999, ended connect@2000",
     ),
+    Row(
+        "drained as soon as it is open",
+        {"faults": [{"on": {"connect": 1}, "toxic": {"type": "drain"}}]},
+        "send@5 send@10",
+        told="ok ok",
+        arrived="0@5 1@10",
+        incidents="drain 1001/1001@5, reconnected@5",
+    ),
     # --- what ends a connection
+    Row(
+        "reset as soon as it is open, and it comes back a millisecond later",
+        {"reconnect": "auto", "toxics": [{"type": "reset_peer"}]},
+        "connect@0 state@3",
+        told="in reconnecting",
+        incidents=(
+            "rst 1006/1006@0, reconnected@1, rst 1006/1006@1, reconnected@2, "
+            "rst 1006/1006@2, reconnected@3, rst 1006/1006@3"
+        ),
+    ),
     Row(
         "a server that drains says 1001 behind what is on its way",
         {"latency_ms": 5, "faults": [{"at": "100ms", "toxic": {"type": "drain"}}]},
@@ -630,6 +648,13 @@ def test_who_comes_back_all_at_once_meets_the_limit() -> None:
         return await asyncio.gather(*(mock.connect_user(user) for user in reversed(users)))
 
     assert run(program).value == [True] * 5 + [False] * 3
+
+
+def test_who_comes_back_for_ever_keeps_no_session_from_its_end() -> None:
+    fields: dict[str, Any] = {"token_ttl_ms": 10, "reconnect": "auto", "partition_policy": "hold"}
+    seen = play("connect:a@0 cut@6 send:a@7 state:a@30", **fields)
+    assert seen.ledger == "1 pending"
+    assert replay(seen.session).digest == seen.session.digest
 
 
 # --- the books -------------------------------------------------------------------------------
