@@ -8,9 +8,10 @@ What happens to a message is decided when it is sent, in this order::
 
     faults      a plan's entries that wait for such a message
     admission   format, size, connection, authentication, rate     -> rejected
+    limit       data that the connection may still carry            -> in doubt, and it ends
     outage      one that is on, or that this message starts         -> rejected, held, lost
     attempts    failure, timeout, loss; again while retries last
-    flight      latency, slices, race, damage, copies
+    flight      loss on a stream, latency, slices, race, damage, copies
     queue       room for it on its lane                             -> by overflow policy
     service     one after the other on its lane: bandwidth, consumer, pauses
 

@@ -1,7 +1,9 @@
 """The types of toxics: what there is, with which attributes, in the order of the pipeline.
 
 Names and units of attributes are those of toxiproxy and netem where these have them: milliseconds,
-probabilities 0..1, bytes. The order of ``TYPES`` is the order in which toxics meet a message.
+probabilities 0..1, bytes. The table stands in the order of the pipeline: what concerns a
+connection, whether a message is taken, whether it gets away, its flight, its queue. Toxics of one
+such stage meet a message in the order of the table.
 """
 
 from __future__ import annotations
@@ -203,6 +205,7 @@ TYPES: Mapping[str, Type] = {
                 optional(choice("reject", "blackhole", "hold", "drop", "reset", "refuse")),
                 "partition_policy",
             ),
+            # What is cut off; the toxic's stream is whose messages begin it.
             "direction": Attribute("both", choice(*STREAMS), "partition_direction"),
             "rto_min": Attribute(200.0, number(1, 120_000, "milliseconds")),
             "rto_max": Attribute(120_000.0, number(1, 120_000, "milliseconds")),
