@@ -17,7 +17,7 @@ from replay_ws.channel.behaviour import SILENT
 from replay_ws.channel.closes import SOUND, ending
 from replay_ws.channel.core import Core, Socket
 from replay_ws.channel.lane import Damage, Lane, Message
-from replay_ws.channel.terms import backed_off
+from replay_ws.channel.terms import FOREVER, backed_off
 from replay_ws.clock import NS_PER_MS, NS_PER_S, ms
 from replay_ws.events.frames import is_utf8
 from replay_ws.events.log import Direction
@@ -285,8 +285,9 @@ class Sockets:
         socket.refusal, socket.lost, socket.torn = None, False, False
         # A stall is of this connection; any other outage is of the way to it.
         socket.outages = [outage for outage in socket.outages if outage.kind != "stall"]
-        if overtakes:
-            for lane in socket.lanes:
+        for lane in socket.lanes:
+            # Nor does a close frame get through behind what never does.
+            if overtakes or lane.last_ready >= FOREVER:
                 self._doubt(lane)
 
     def _doubt(self, lane: Lane) -> None:

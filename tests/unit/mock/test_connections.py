@@ -106,6 +106,13 @@ ROWS = [
         told="in closed+10000 disconnecting disconnected",
         incidents="slow_close 1006/1006@10001",
     ),
+    Row(
+        "a close does not get through a stream behind what never does",
+        {"link": "tcp", "faults": [{"on": {"nth": 1}, "toxic": {"type": "loss"}}]},
+        "send@0 close@10 send@20",
+        told="ok closed ok",
+        arrived="1@20",
+    ),
     # --- drop
     Row(
         "fin leaves in doubt what is on its way, and a send opens it again",
