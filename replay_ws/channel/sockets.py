@@ -31,6 +31,9 @@ OPEN_TIMEOUT_NS = 10 * NS_PER_S
 CLOSE_TIMEOUT_NS = 10 * NS_PER_S
 """How long an endpoint waits for the other's part of a handshake; the default of ``websockets``."""
 
+RECONNECTS_MAX = 1_000
+"""A client that came back so often gives up: two that evict each other would go on for ever."""
+
 EVICTED = 4409
 """The close code that says: opened elsewhere."""
 
@@ -324,6 +327,8 @@ class Sockets:
         """Open a connection again that the network ended, if that is allowed by now."""
         config = socket.behaviour.config
         if not socket.lost or now_ns < socket.reopen_ns or config.reconnect == "never":
+            return
+        if socket.reconnects == RECONNECTS_MAX:
             return
         socket.reconnects += 1
         index = max(0, socket.handshakes - 1)

@@ -719,3 +719,15 @@ def test_a_mock_reads_the_books_while_it_is_used() -> None:
         return books
 
     assert run(program).value == [(1, 0), (0, 1)]
+
+
+def test_two_clients_that_evict_each_other_give_up_some_day() -> None:
+    seen = play(
+        "send@0 send:b@0",
+        connection_limit=1,
+        connection_policy="evict_oldest",
+        reconnect="auto",
+        resume="last_seq",
+        latency_ms=5,
+    )
+    assert seen.incidents.count("evicted") > 1_000
