@@ -34,6 +34,7 @@ from replay_ws.cassette.format import SpanPacker
 from replay_ws.cassette.reader import read
 from replay_ws.sim.loop import VirtualLoop
 from replay_ws.sim.runner import run_program
+from tools.bench_modes import modes
 from tools.bench_peers import install_peers, races
 from tools.bench_runs import chain, schedule, threads, websockets
 from tools.figures import Figure, child_cpu_s, cpu_s, paired
@@ -259,6 +260,7 @@ BENCHES = {
         sending,
         mock,
         replay,
+        modes,
         loop,
         schedule,
         races,
