@@ -80,6 +80,8 @@ class Timetable:
         """Toxics for this message alone; faults that it sets off for longer begin."""
         alone = []
         for number, fault, toxic in socket.behaviour.at_messages:
+            if fault.nth and socket.matches.get(number, 0) >= fault.nth[-1]:
+                continue  # the last one that it is about has been
             if not toxic.is_for(socket.name, Direction(lane & 1)):
                 continue
             if not self._core.is_for(socket, toxic, now_ns):
