@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from replay_ws.channel import tcp
 from replay_ws.channel.terms import Terms, terms_of
 from replay_ws.clock import ms
@@ -9,6 +11,7 @@ from replay_ws.events.log import Direction
 from replay_ws.faults.chance import Chance
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.faults.pipeline import pipeline_of, place
+from replay_ws.faults.timeline import Fault
 from replay_ws.faults.toxics import Toxic
 from replay_ws.faults.types import STREAMS
 
@@ -64,16 +67,10 @@ class Behaviour:
         self.number = number
         self.config = config
         self.chance = chance
-        begun = (fault.toxic for fault in config.faults)
-        own = {toxic.name for toxic in (*config.toxics, *begun) if toxic is not None}
+        own, self.at_messages = _given(config)
+        """The faults that messages begin, with their numbers and toxics."""
         self.static = pipeline_of(config, chance.active - own)
         """The toxics that work from the beginning."""
-        self.at_messages = tuple(
-            (number, fault, fault.toxic)
-            for number, fault in enumerate(config.faults)
-            if fault.event and fault.toxic is not None
-        )
-        """The faults that messages begin, and their numbers."""
         self.partitioned = False
         """A program cut the channel off by hand."""
         self.open: dict[int, None] = {}
@@ -90,3 +87,13 @@ class Behaviour:
         if not self.partitioned or direction not in directions:
             return None
         return Outage(config.outage_kind, None, directions, None)
+
+
+@lru_cache(maxsize=256)
+def _given(
+    config: MockConfiguration,
+) -> tuple[frozenset[str], tuple[tuple[int, Fault, Toxic], ...]]:
+    """Names of the toxics that are given one by one, and the faults that messages begin."""
+    begun = [(n, fault, fault.toxic) for n, fault in enumerate(config.faults) if fault.toxic]
+    own = frozenset(toxic.name for toxic in (*config.toxics, *(toxic for _, _, toxic in begun)))
+    return own, tuple(each for each in begun if each[1].event)

@@ -110,7 +110,7 @@ class Network:
     def is_closed(self, connection: int) -> bool:
         """Whether it is a program's business to open ``connection``: the network did not end it."""
         socket = self._core.sockets[connection]
-        return not socket.is_open and not socket.lost
+        return connection not in socket.behaviour.open and not socket.lost
 
     def standing(self, connection: int) -> str:
         """Where a connection stands: connected, reconnecting, error or disconnected."""

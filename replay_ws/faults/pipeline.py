@@ -7,7 +7,7 @@ work.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -62,7 +62,8 @@ def pipeline_of(config: Fields, asked: frozenset[str] = frozenset()) -> tuple[To
     return tuple(sorted((*_built_in(config, asked), *config.toxics), key=place))
 
 
-def toxics_by_name(config: Fields) -> dict[str, Toxic]:
+@lru_cache(maxsize=1_024)
+def toxics_by_name(config: Fields) -> Mapping[str, Toxic]:
     """Every toxic that may ever ask chance, by the name that keys its draws."""
     begun = [fault for fault in config.faults if fault.toxic is not None]
     named = {toxic.name: toxic for toxic in pipeline_of(config)}
