@@ -241,7 +241,6 @@ class MockWebSocketManager:
             )
         with recording.lock:
             now_ns = recording.clock.now_ns()
-            self._network.advance(now_ns)
             thread = self._threads.get(name) or self._thread(name, now_ns)
             opening_ns = 0
             if self._network.is_closed(thread.number):
