@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from replay_ws.events.model import Fate
 
@@ -26,7 +26,7 @@ class Outcome:
     refusals: dict[int, Fate] = field(default_factory=dict)
     """Row of a handshake -> why it was refused, where it was."""
     counts: list[int] = field(default_factory=lambda: [0] * _FATES)
-    _again: dict[int, int] = field(default_factory=dict)
+    _again: dict[int, int] = field(default_factory=dict, compare=False)
     """Row -> how often it arrived beyond the first time."""
 
     def enter(self, row: int, fate: Fate) -> None:
@@ -69,12 +69,14 @@ class Outcome:
 
     def copy(self) -> Outcome:
         """The same facts, apart from this outcome."""
-        return Outcome(
-            self.times[:],
-            self.rows[:],
-            self.copies.copy(),
-            self.damages.copy(),
-            self.fates[:],
-            self.refusals.copy(),
-            self.counts[:],
+        return replace(
+            self,
+            times=self.times[:],
+            rows=self.rows[:],
+            copies=self.copies.copy(),
+            damages=self.damages.copy(),
+            fates=self.fates[:],
+            refusals=self.refusals.copy(),
+            counts=self.counts[:],
+            _again=self._again.copy(),
         )
