@@ -299,20 +299,26 @@ class Network:
     def finish(self, now_ns: int) -> int:
         """The session ends at ``now_ns``, or when the last message has arrived; returns when.
 
-        Outages that faults began and that would never end are healed first, if the configuration
+        Outages that faults began and that would never end are healed then, if the configuration
         says so; that is written down as if the program did it, for it is not known before.
         """
-        self.advance(now_ns)
-        for behaviour in self.behaviours:
-            if behaviour.config.heal_at_end and self._timetable.lasting(behaviour.number):
-                self.control("heal", behaviour.number, now_ns)
         end_ns = -1
-        while end_ns < now_ns:
+        while end_ns < now_ns or self._heal_what_lasts(now_ns):
             end_ns = now_ns
             self.advance(end_ns)
             now_ns = max(end_ns, self.drain(), self.log.end_ns)
         assert self.outcome.balances(), self.outcome.counts
         return end_ns
+
+    def _heal_what_lasts(self, now_ns: int) -> bool:
+        lasting = [
+            behaviour.number
+            for behaviour in self.behaviours
+            if behaviour.config.heal_at_end and self._timetable.lasting(behaviour.number)
+        ]
+        for channel in lasting:
+            self.control("heal", channel, now_ns)
+        return bool(lasting)
 
 
 @lru_cache(maxsize=256)
