@@ -111,6 +111,8 @@ class Hole:
 
     def told(self, now_ns: int) -> None:
         """A later message is sent: fill the hole, if that tells of it."""
+        if not self._left:  # filled already; only retries of its sender make it later than this
+            return
         for at_ns in takewhile(lambda at_ns: at_ns <= now_ns, self._retries_ns()):
             self._lose(at_ns)
             self._expired += 1

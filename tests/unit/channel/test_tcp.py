@@ -156,3 +156,11 @@ def test_a_new_connection_begins_afresh() -> None:
     stream.clear()
     assert sent_ms(stream, 1, 20) == {1: 20}
     assert stream.losses == 0
+
+
+def test_a_hole_that_is_filled_later_than_now_stays_so() -> None:
+    stream = Stream()
+    stream.sent(0, 100 * NS_PER_MS, 1)  # its sender had tried in vain before
+    stream.sent(1, 150 * NS_PER_MS, 0)
+    for row in range(2, 6):
+        assert stream.sent(row, 50 * NS_PER_MS, 0) == {row: 50 * NS_PER_MS}
