@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from replay_ws.channel import ACTIONS, Network, Outcome, channel_of
 from replay_ws.errors import CassetteError
+from replay_ws.events.encoding import EncodingError
 from replay_ws.events.log import MESSAGES, Direction, Header, Log, Op
 from replay_ws.events.model import Decision, Plan
 from replay_ws.faults.chance import Chance, Script
@@ -84,7 +85,7 @@ def play(
         if op in MESSAGES:
             network.send(op, lane, time_ns, kind, index, body)
         elif op == Op.HANDSHAKE:
-            network.connect(lane, time_ns, index, body, source.value(row).get("user", ""))
+            network.connect(lane, time_ns, index, body, _user(source, row))
         elif op == Op.KIND:
             network.advance(time_ns)
             log.kind(source.kinds[kind], time_ns)
@@ -117,6 +118,16 @@ def play(
             log.append(op, lane, time_ns, kind, index, body)
     network.advance(source.end_ns)  # a log without an end tells what was due by its last row
     return Played(log, network.outcome)
+
+
+def _user(log: Log, row: int) -> str:
+    """Who a handshake is for, as far as it says."""
+    try:
+        about = log.value(row)
+    except EncodingError:
+        return ""
+    user = about.get("user") if isinstance(about, dict) else None
+    return user if isinstance(user, str) else ""
 
 
 # --- what followed from a log itself ---------------------------------------------------------
