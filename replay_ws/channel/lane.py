@@ -27,6 +27,14 @@ class Damage(NamedTuple):
     position: int
 
 
+class Lost(NamedTuple):
+    """When a message that was lost is ready: by itself, and not before those sent before it."""
+
+    flight_ns: int
+    own_ns: int
+    before_ns: int
+
+
 class Message(NamedTuple):
     """A message on its way. Ordered by when it is ready, then by when it was sent."""
 
@@ -59,11 +67,11 @@ class Lane:
     __slots__ = (
         "buckets",
         "collected",
-        "flights",
         "forecast",
         "held",
         "last_due",
         "last_ready",
+        "lost",
         "number",
         "order",
         "passed",
@@ -95,8 +103,8 @@ class Lane:
         """What was sent since the connection was opened."""
         self.stream = Stream()
         """What is lost on a stream, and not yet made up for."""
-        self.flights: dict[int, int] = {}
-        """Row of a message that was lost on a stream -> how long it flies once it gets through."""
+        self.lost: dict[int, Lost] = {}
+        """By row: what was lost on a stream at first."""
         self.forecast: Forecast | None = None
         """When what is queued leaves, as far as somebody asked and that still holds."""
         self.collected = 0
@@ -144,14 +152,30 @@ class Lane:
             self.last_ready = max(self.last_ready, ready_ns)
         return bool(held)
 
-    def retime(self, through_ns: Mapping[int, int]) -> None:
-        """Messages get through at other times than was thought; nothing overtakes on a stream."""
+    def retime(self, through_ns: Mapping[int, int]) -> bool:
+        """Messages get through at other times than was thought; nothing overtakes on a stream.
+
+        True when that changed anything: what waits behind another one mostly goes on waiting.
+        """
+        changed = False
+        for row, at_ns in through_ns.items():
+            lost = self.lost.get(row)
+            if lost is not None:
+                changed |= lost.own_ns > lost.before_ns
+                self.lost[row] = lost._replace(own_ns=at_ns + lost.flight_ns)
+        if changed:
+            self._line_up()
+        return changed
+
+    def _line_up(self) -> None:
+        """Work out anew when each message is ready, which none is before those sent before it."""
         before_ns, first = 0, set()
         self.forecast = None
         for at, message in enumerate(sorted(self.queue, key=lambda message: message.serial)):
             row, own_ns = message.row, message.own_ns
-            if row in self.flights and row in through_ns:
-                own_ns = through_ns[row] + self.flights[row]
+            if row in self.lost:
+                own_ns = self.lost[row].own_ns
+                self.lost[row] = self.lost[row]._replace(before_ns=before_ns)
             ready_ns = max(own_ns, before_ns)
             if row not in first:  # a copy that is sent later holds nothing up
                 before_ns = ready_ns
@@ -170,7 +194,7 @@ class Lane:
         """Take the head, or the oldest that is held."""
         message = heappop(self.queue) if self.queue else self.held.pop(0)
         self.size -= message.size
-        self.flights.pop(message.row, None)
+        self.lost.pop(message.row, None)
         return message
 
     def clear(self) -> list[Message]:
@@ -179,7 +203,7 @@ class Lane:
         self.queue.clear()
         self.held.clear()
         self.stream.clear()
-        self.flights.clear()
+        self.lost.clear()
         self.forecast = None
         self.size = self.last_ready = 0
         return messages

@@ -11,7 +11,7 @@ from replay_ws.channel.attempts import attempt, pause_ns
 from replay_ws.channel.behaviour import SILENT, Outage
 from replay_ws.channel.core import Core
 from replay_ws.channel.flight import STEPS
-from replay_ws.channel.lane import Lane, Message
+from replay_ws.channel.lane import Lane, Lost, Message
 from replay_ws.channel.outages import Outages
 from replay_ws.channel.send import Flight, Send, Verdict
 from replay_ws.channel.sockets import CLOSED, Sockets
@@ -110,11 +110,11 @@ class Transmission:
             self._outages.watch_in_vain(socket, lane, row, up_ns, background=False)
             return FOREVER
         through_ns = lane.stream.sent(row, now_ns, flight.lost)
-        if len(through_ns) > 1:
-            lane.retime(through_ns)
+        if lane.retime(through_ns):
             self._core.agenda.watch(lane)
         if flight.lost:
-            lane.flights[row] = flight_ns
+            own_ns = through_ns[row] + flight_ns
+            lane.lost[row] = Lost(flight_ns, own_ns, lane.last_ready)
         return through_ns[row]
 
     def _put(self, flight: Flight, ready_ns: int, own_ns: int, held: Outage | None) -> None:
