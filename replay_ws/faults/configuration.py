@@ -19,7 +19,6 @@ from replay_ws.faults import checks
 from replay_ws.faults.checks import (
     Check,
     choice,
-    close_code,
     count,
     flag,
     integer,
@@ -27,18 +26,14 @@ from replay_ws.faults.checks import (
     milliseconds,
     number,
     optional,
-    rate,
-    several,
     size,
 )
-from replay_ws.faults.frames import FRAME_KINDS
-from replay_ws.faults.malformed import KINDS
 from replay_ws.faults.modes import MODES, MockBehaviorMode, modes_of
 from replay_ws.faults.pipeline import require_pipeline
 from replay_ws.faults.presets import PRESETS, preset_row
 from replay_ws.faults.timeline import FAULTS_MAX, Fault
 from replay_ws.faults.toxics import TOXICS_MAX, Toxic
-from replay_ws.faults.types import LINKS, STREAMS
+from replay_ws.faults.types import LINKS, TYPES
 
 UNSET: Final[Any] = type("Unset", (), {"__repr__": lambda _: "<from the mode>"})()
 
@@ -61,6 +56,11 @@ def _rows(kind: Any, most: int) -> Check:
 def _field(default: Any, check: Check) -> Any:
     """A field with its value where neither caller nor mode gives one, and what it may hold."""
     return field(default=UNSET, metadata={"default": default, "check": check})
+
+
+def _attribute(default: Any) -> Any:
+    """A field that gives a toxic's attribute, and may hold what that may."""
+    return field(default=UNSET, metadata={"default": default, "check": None})
 
 
 _RANGES = ("timeout_ms", "partition_duration_ms", "race_delay_ms")
@@ -93,35 +93,33 @@ class MockConfiguration:
     semantics: str = _field("exact", choice("exact", "legacy"))
     """``legacy``: a send that an outage holds says False, and is delivered all the same."""
 
-    latency_ms: float = _field(0.0, latency)
+    latency_ms: float = _attribute(0.0)
     """Each message takes this long, and so does the sender's await."""
     jitter_ms: float = _field(0.0, latency)
     """Up to this much more, drawn per message; the order within a connection stays."""
-    latency_distribution: str = _field(
-        "uniform", choice("uniform", "normal", "pareto", "paretonormal")
-    )
+    latency_distribution: str = _attribute("uniform")
     """How jitter is spread around its middle; ``jitter_ms`` is then twice the deviation."""
-    latency_correlation: float = _field(0.0, rate)
+    latency_correlation: float = _attribute(0.0)
     """How often a message takes as long as the one before it."""
     bandwidth_limit: float | None = _field(None, optional(number(1, 1e12, "bytes per second")))
     """Bytes per second and direction of a connection."""
-    bandwidth_burst: int = _field(0, integer(0, 1 << 40, "bytes"))
+    bandwidth_burst: int = _attribute(0)
     """Bytes that may pass at once after a pause."""
 
-    packet_loss_rate: float = _field(0.0, rate)
+    packet_loss_rate: float = _attribute(0.0)
     """An attempt is lost; without retries nobody notices and the message is lost (on ``tcp``:
     late)."""
-    loss_correlation: float = _field(0.0, rate)
+    loss_correlation: float = _attribute(0.0)
     """How often an attempt fares as the one of the message before it: losses come in bursts."""
-    duplicate_rate: float = _field(0.0, rate)
+    duplicate_rate: float = _attribute(0.0)
     """A message arrives twice."""
-    failure_rate: float = _field(0.0, rate)
+    failure_rate: float = _attribute(0.0)
     """An attempt fails and the sender is told."""
-    timeout_probability: float = _field(0.0, rate)
+    timeout_probability: float = _attribute(0.0)
     """An attempt gets no answer for ``timeout_ms_min..max``."""
-    timeout_ms_min: float = _field(5_000.0, milliseconds)
-    timeout_ms_max: float = _field(10_000.0, milliseconds)
-    timeout_kind: str = _field("reject", choice("reject", "late_ack", "stall"))
+    timeout_ms_min: float = _attribute(5_000.0)
+    timeout_ms_max: float = _attribute(10_000.0)
+    timeout_kind: str = _attribute("reject")
     """What a timeout means: never sent; sent, but the answer is late; or nothing moves on the
     connection for so long, and then it is lost."""
     max_retries: int = _field(0, integer(0, 100, "attempts beyond the first"))
@@ -136,57 +134,43 @@ class MockConfiguration:
     """What a rejected send takes, so that a loop that tries again reaches the end of an outage."""
     rate_limit: float | None = _field(None, optional(number(0.001, 1e9, "messages per second")))
     """Messages per second that the server takes on a connection; more are rejected."""
-    rate_limit_burst: int = _field(1, count)
+    rate_limit_burst: int = _attribute(1)
 
-    partition_start_probability: float = _field(0.0, rate)
+    partition_start_probability: float = _attribute(0.0)
     """A message starts an outage of its connection for ``partition_duration_ms_min..max``."""
-    partition_duration_ms_min: float = _field(1_000.0, milliseconds)
-    partition_duration_ms_max: float = _field(3_000.0, milliseconds)
-    partition_policy: str | None = _field(
-        None, optional(choice("reject", "blackhole", "hold", "drop", "reset", "refuse"))
-    )
+    partition_duration_ms_min: float = _attribute(1_000.0)
+    partition_duration_ms_max: float = _attribute(3_000.0)
+    partition_policy: str | None = _attribute(None)
     """What an outage does with messages: ``reject``; ``hold`` until it heals, ``blackhole``, which
     also takes TCP's time to notice that; ``drop``; or the connection is ``reset``, or only new ones
     are refused. By default ``reject`` on a message link, else ``blackhole``."""
-    partition_direction: str = _field("both", choice(*STREAMS))
+    partition_direction: str = _attribute("both")
 
-    memory_limit: int | None = _field(None, optional(size))
+    memory_limit: int | None = _attribute(None)
     """Bytes that may be on their way per connection and direction; a larger message is too big."""
-    message_queue_size: int | None = _field(None, optional(count))
+    message_queue_size: int | None = _attribute(None)
     """Messages that may be on their way per connection and direction."""
-    queue_low_water: int | None = _field(None, optional(integer(0, 1 << 31, "messages")))
+    queue_low_water: int | None = _attribute(None)
     """With ``overflow="block"``: a blocked sender goes on when only so many are left."""
     consume_rate: float | None = _field(None, optional(number(0.001, 1e9, "messages per second")))
     """Messages per second that the receiver takes."""
-    overflow: str | None = _field(
-        None, optional(choice("drop_oldest", "drop_newest", "reject", "block", "close_1013"))
-    )
+    overflow: str | None = _attribute(None)
     """What gives way when the queue is full; by default ``drop_oldest``, on a stream ``block``."""
     max_message_size: int | None = _field(1 << 20, optional(size))
-    gc_threshold: int | None = _field(None, optional(size))
+    gc_threshold: int | None = _attribute(None)
     """Bytes after which a receiver collects garbage, and takes nothing for ``gc_pause_ms``."""
-    gc_pause_ms: float = _field(50.0, milliseconds)
+    gc_pause_ms: float = _attribute(50.0)
 
-    connection_limit: int | None = _field(None, optional(count))
+    connection_limit: int | None = _attribute(None)
     """Connections open at a time; a further one is refused."""
-    connections_per_user: int | None = _field(None, optional(count))
-    connection_policy: str = _field(
-        "http_503",
-        choice(
-            "http_503",
-            "http_429",
-            "accept_then_close_1013",
-            "close_1008",
-            "backlog_hang",
-            "evict_oldest",
-        ),
-    )
+    connections_per_user: int | None = _attribute(None)
+    connection_policy: str = _attribute("http_503")
     """How a connection too many is refused, or which one makes room for it."""
-    retry_after_ms: float = _field(1_000.0, milliseconds)
+    retry_after_ms: float = _attribute(1_000.0)
     """With ``http_429``: no other attempt succeeds before."""
-    ping_interval_ms: float | None = _field(None, optional(number(1, checks.DAY_MS, "ms")))
+    ping_interval_ms: float | None = _attribute(None)
     """Keepalive: a ping that gets no answer within ``ping_timeout_ms`` ends the connection."""
-    ping_timeout_ms: float = _field(20_000.0, milliseconds)
+    ping_timeout_ms: float = _attribute(20_000.0)
     reconnect: str = _field("on_send", choice("on_send", "auto", "never"))
     """When a connection that the network lost opens again: at the next send, by itself, never."""
     reconnect_delay_ms: float = _field(0.0, milliseconds)
@@ -198,29 +182,29 @@ class MockConfiguration:
     resume_ack_every: int = _field(10, count)
     """With ``last_seq``: a client acknowledges each so many messages."""
 
-    malformed_rate: float = _field(0.0, rate)
+    malformed_rate: float = _attribute(0.0)
     """A message arrives damaged, in one of ``malformed_kinds``; on a ``bytes`` link also its frame,
     which mostly ends the connection."""
-    malformed_kinds: tuple[str, ...] = _field(("truncate_json",), several(*KINDS, *FRAME_KINDS))
+    malformed_kinds: tuple[str, ...] = _attribute(("truncate_json",))
 
     should_authenticate: bool = _field(True, flag)
     """False: nobody gets in."""
-    auth_failure_rate: float = _field(0.0, rate)
+    auth_failure_rate: float = _attribute(0.0)
     """Refused per ``auth_when``: each message, the first one, or the handshake."""
-    auth_when: str = _field("message", choice("message", "first_message", "handshake"))
-    auth_status: int = _field(401, integer(400, 599, "an HTTP status"))
+    auth_when: str = _attribute("message")
+    auth_status: int = _attribute(401)
     """Of a refused handshake."""
-    auth_close_code: int = _field(4401, close_code)
+    auth_close_code: int = _attribute(4401)
     """Of a connection that is closed because of its first message, or because its token expired."""
-    token_ttl_ms: float | None = _field(None, optional(number(0.001, checks.DAY_MS, "ms")))
+    token_ttl_ms: float | None = _attribute(None)
     """A token expires so long after the handshake."""
-    token_renewable: bool = _field(True, flag)
+    token_renewable: bool = _attribute(True)
     """Whether a connection whose token expired can be opened again."""
 
-    race_rate: float = _field(0.0, rate)
+    race_rate: float = _attribute(0.0)
     """A message is held back for ``race_delay_ms_min..max``: other connections overtake it."""
-    race_delay_ms_min: float = _field(1.0, latency)
-    race_delay_ms_max: float = _field(5.0, latency)
+    race_delay_ms_min: float = _attribute(1.0)
+    race_delay_ms_max: float = _attribute(5.0)
     reorder_within_thread: bool = _field(False, flag)
     """A message that is late may also be overtaken by its own connection."""
     close_overtakes: bool = _field(False, flag)
@@ -369,8 +353,13 @@ def recorded(values: Mapping[str, Any]) -> MockConfiguration:
     return MockConfiguration(**{**missing, **values})
 
 
+_CHECKS = {
+    attribute.field: attribute.check
+    for type_ in TYPES.values()
+    for attribute in type_.attributes.values()
+}
 FIELDS: Mapping[str, tuple[Any, Check]] = {
-    own.name: (own.metadata["default"], own.metadata["check"])
+    own.name: (own.metadata["default"], own.metadata["check"] or _CHECKS[own.name])
     for own in fields(MockConfiguration)
     if own.metadata
 }
