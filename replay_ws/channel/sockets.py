@@ -51,12 +51,16 @@ _CLOSING = {"accept_then_close_1013": 1013, "close_1008": 1008}
 """Policies that accept a connection too many, only to close it."""
 
 
+Planned = Callable[[Socket, int], tuple[Toxic, ...]]
+"""The toxics that a plan has for a connection's next handshake alone."""
+
+
 class Sockets:
     """Opens and ends the connections of a network."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self.planned: Callable[[Socket, int], tuple[Toxic, ...]] = lambda socket, now_ns: ()
+        self.planned: Callable[[], Planned | None] = lambda: None
         """What a plan has for the handshake that begins, and for nothing else."""
 
     # --- opening ---------------------------------------------------------------------------
@@ -69,7 +73,8 @@ class Sockets:
         ``index`` and ``attempt`` key its draws.
         """
         socket.tries += 1
-        once = self.planned(socket, now_ns)
+        planned = self.planned()
+        once = planned(socket, now_ns) if planned else ()
         outage = _outage(socket, now_ns)
         if outage is not None:
             how, late_ns = ("hang", OPEN_TIMEOUT_NS) if outage == "blackhole" else ("refuse", 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakMethod
 
 from replay_ws.channel.core import Begun, Core, Socket
 from replay_ws.channel.outages import Outages
@@ -27,7 +28,8 @@ class Timetable:
         self._core = core
         self._sockets = sockets
         self._outages = outages
-        sockets.planned = self.attempted
+        # Weak, for this holds the sockets: a network leaves nothing to the garbage collector.
+        sockets.planned = WeakMethod(self.attempted)
 
     def add(self, socket: Socket, now_ns: int) -> None:
         """A connection is there: put down what is planned for it."""
