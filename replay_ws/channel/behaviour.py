@@ -61,7 +61,16 @@ class Outage:
 class Behaviour:
     """One channel: what its lanes start from."""
 
-    __slots__ = ("at_messages", "chance", "config", "number", "open", "partitioned", "static")
+    __slots__ = (
+        "at_messages",
+        "chance",
+        "config",
+        "configured",
+        "number",
+        "open",
+        "partitioned",
+        "static",
+    )
 
     def __init__(self, number: int, config: MockConfiguration, chance: Chance) -> None:
         self.number = number
@@ -70,7 +79,9 @@ class Behaviour:
         own, self.at_messages = _given(config)
         """The faults that messages begin, with their numbers and toxics."""
         self.static = pipeline_of(config, chance.active - own)
-        """The toxics that work from the beginning."""
+        """The toxics that work from the beginning, and those that a plan decides about."""
+        self.configured = frozenset(pipeline_of(config))
+        """Those that the configuration has."""
         self.partitioned = False
         """A program cut the channel off by hand."""
         self.open: dict[int, None] = {}

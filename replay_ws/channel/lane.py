@@ -182,7 +182,8 @@ class Lane:
                 first.add(row)
             self.queue[at] = message._replace(ready_ns=ready_ns, own_ns=own_ns)
         heapify(self.queue)
-        self.last_ready = before_ns
+        self.last_ready = max((message.ready_ns for message in self.held), default=before_ns)
+        self.last_ready = max(self.last_ready, before_ns)
 
     def drop(self, now_ns: int) -> Message:
         """Take the oldest; if it was being served, the next one's turn begins now."""

@@ -195,7 +195,7 @@ class Network:
             return self._transmission.settle(send, refusal, terms.reject_ns)
         opening_ns = max(0, socket.opened_ns - now_ns)
         crossed = socket.outages or lane or behaviour.partitioned or planned or opening_ns
-        if terms.calm and not crossed:
+        if terms.calm and not crossed and not self._agenda.is_due(now_ns):
             socket.active_ns = now_ns
             self.outcome.pass_through(row, now_ns)
             verdict = Verdict(Fate.DELIVERED, 0, row)

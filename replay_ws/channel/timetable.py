@@ -161,9 +161,10 @@ class Timetable:
         for outage in list(socket.outages):
             if name == "all" or (outage.toxic is not None and outage.toxic.name == name):
                 self._outages.heal(socket, outage, now_ns)
-        kept = tuple(tuple(t for t in own if name not in ("all", t.name)) for own in socket.static)
-        if kept != socket.static:
-            socket.static = (kept[0], kept[1])
+        ended = {t for t in socket.behaviour.configured if name in ("all", t.name)}
+        if ended.intersection((*socket.static[0], *socket.static[1])):
+            down, up = (tuple(t for t in own if t not in ended) for own in socket.static)
+            socket.static = (down, up)
             self._retune(socket, now_ns)
             self._core.incident(socket, now_ns, "ended", toxic=name)
 

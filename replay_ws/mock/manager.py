@@ -164,7 +164,10 @@ class MockWebSocketManager:
 
     def _close(self, thread: Thread, op: Op, now_ns: int, about: object) -> int:
         """Close a connection that is open; returns how long that takes."""
-        if self._recording.ended is not None or not self._network.is_open(thread.number):
+        if self._recording.ended is not None:
+            return 0
+        self._network.advance(now_ns)  # it may have ended meanwhile
+        if not self._network.is_open(thread.number):
             return 0
         body = self._recording.log.encode(about)
         return self._network.close(op, thread.number << 1, now_ns, body)
@@ -180,6 +183,7 @@ class MockWebSocketManager:
         return thread
 
     def _connect(self, thread: Thread, now_ns: int, about: dict[str, str]) -> Verdict:
+        self._network.advance(now_ns)
         if self._network.is_open(thread.number):
             return Verdict(Fate.DELIVERED, 0, 0)
         lane = thread.number << 1 | Direction.UPSTREAM

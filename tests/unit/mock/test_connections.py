@@ -731,3 +731,41 @@ def test_two_clients_that_evict_each_other_give_up_some_day() -> None:
         latency_ms=5,
     )
     assert seen.incidents.count("evicted") > 1_000
+
+
+def test_who_looks_at_a_session_changes_nothing_of_it() -> None:
+    def told(*, look: bool) -> str:
+        async def program() -> None:
+            mock = MockWebSocketManager(token_ttl_ms=1.0)
+            await mock.send_to_thread("t", TOKEN)
+            await asyncio.sleep(0.01)
+            if look:
+                mock.session()
+            await mock.disconnect_user("t")
+
+        return run(program).digest
+
+    assert told(look=False) == told(look=True)
+
+
+@pytest.mark.parametrize("fields", [{}, {"packet_loss_rate": 1e-9}, {"message_queue_size": 9}])
+def test_what_is_due_at_the_instant_of_a_send_comes_before_its_arrival(
+    fields: dict[str, Any],
+) -> None:
+    async def program() -> None:
+        mock = MockWebSocketManager(toxics=[{"type": "reset_peer"}], **fields)
+        await mock.send_to_thread("t", TOKEN)
+
+    assert run(program).session.ledger.in_doubt == 1
+
+
+def test_the_plan_of_one_mock_changes_nothing_of_another() -> None:
+    async def program() -> None:
+        calm = MockWebSocketManager(faults=[{"at": "3s", "heal": "all"}])
+        slow = MockWebSocketManager(name="slow", latency_ms=5_000, jitter_ms=5)
+        for mock in (calm, slow):
+            await mock.send_to_thread("t", TOKEN)
+
+    session = run(program).session
+    assert Session(session.log).outcome == session.outcome
+    assert replay(session, plan=session.plan).digest == session.digest
