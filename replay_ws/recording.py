@@ -106,6 +106,8 @@ class Recording:
         """What left the run, so that there is no second run like it."""
         self.ended: Session | None = None
         """The whole session, once it is over."""
+        self.has_aftermath = False
+        """Whether mocks may be used when it is over; nobody hears them."""
         self._names: set[str] = set()
 
     def join(self, name: str, config: MockConfiguration) -> int:
@@ -128,14 +130,18 @@ class Recording:
             channel = channel_of(name, config)
             return self.network.add_channel(channel, config, chance, self.clock.now_ns())
 
-    def require_open(self) -> None:
-        """Raises ProgramError when the session is over: a session does not change any more."""
-        if self.ended is not None:
+    def is_over(self) -> bool:
+        """Whether nothing is recorded any more: a session that has ended does not change.
+
+        Raises ProgramError then, where mocks have no business any more.
+        """
+        if self.ended is not None and not self.has_aftermath:
             raise ProgramError(
                 "a mock was used after the run that it belongs to",
                 where=f"run with seed {self.log.header.seed}",
                 mend="make a mock of its own for what comes after the run",
             )
+        return self.ended is not None
 
     def mark(self, remark: str) -> None:
         """Leave a remark for readers."""

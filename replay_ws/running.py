@@ -12,6 +12,7 @@ import contextlib
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
@@ -131,8 +132,8 @@ def execute(
     session as its attribute ``session``.
     """
     refuse_to_nest()
-    loop = _loop(program, conditions)
-    recording = _recording(loop, conditions)
+    loop = loop_of(program, conditions)
+    recording = recording_of(loop, conditions)
     world = _world(program, conditions)
     return _run(program, conditions, loop, recording, world, record, observers)
 
@@ -171,8 +172,8 @@ def _with(conditions: Conditions, seed: int) -> Conditions:
 
 def _outcome(program: Program[Value], conditions: Conditions, world: World) -> Outcome[Value]:
     refuse_to_nest()
-    loop = _loop(program, conditions)
-    recording = _recording(loop, conditions)
+    loop = loop_of(program, conditions)
+    recording = recording_of(loop, conditions)
     try:
         result = _run(program, conditions, loop, recording, world)
     except KeyboardInterrupt:
@@ -208,30 +209,37 @@ def _run(
         watcher = Watcher(loop)
         begun_ns = time.process_time_ns()
         try:
-            with _entered(world, loop, conditions, watcher):
+            shown = world.shown(conditions.seed, loop.time_ns)
+            with entered(shown, loop, conditions, world), watcher:
                 value = run_program(program, loop=loop)
                 watcher.refuse_races()
         except BaseException as error:
-            session = _finish(loop, recording, error)
-            _attach(error, session=session)
+            session = end(loop, recording, error)
+            attach(error, session=session)
             watcher.note_races(error)
             if writer is not None:
                 _end_failed(writer, session, error)
             raise
-        session = _finish(loop, recording)
+        session = end(loop, recording)
         if writer is not None:
             writer.close()
         host_ns = time.process_time_ns() - begun_ns
         return RunResult(value, session, races=watcher.races, host_ns=host_ns)
 
 
-def _entered(
-    world: World, loop: VirtualLoop, conditions: Conditions, watcher: Watcher
+def entered(
+    shown: AbstractContextManager[object],
+    loop: VirtualLoop,
+    conditions: Conditions,
+    world: World,
 ) -> contextlib.ExitStack:
-    """All that is another during the run; it is put back when the stack closes."""
+    """All that is another during the run; it is put back when the stack closes.
+
+    ``shown`` enters ``world``.
+    """
     stack = contextlib.ExitStack()
     try:
-        for edge in _edges(world, loop, conditions, watcher):
+        for edge in _edges(shown, loop, conditions, world):
             edge.__enter__()
             # As a callback, for a context manager would write to an exception that may be frozen.
             stack.callback(edge.__exit__, None, None, None)
@@ -242,19 +250,21 @@ def _entered(
 
 
 def _edges(
-    world: World, loop: VirtualLoop, conditions: Conditions, watcher: Watcher
-) -> Iterator[contextlib.AbstractContextManager[object]]:
+    shown: AbstractContextManager[object],
+    loop: VirtualLoop,
+    conditions: Conditions,
+    world: World,
+) -> Iterator[AbstractContextManager[object]]:
     """What of the world is another during a run. The last one entered is the first one left."""
     if conditions.threads == "managed":
         # Before anything else, for it takes note of what the real functions are.
         from replay_ws.sim.threads.managed import managed_threads
-    yield world.shown(conditions.seed, loop.time_ns)
+    yield shown
     yield _bounded(loop, conditions)
     yield steady_collection(loop)
     if conditions.threads == "managed":
         yield shared_with_threads(world.parts)
         yield managed_threads(loop, preempt=conditions.preempt, carried=(CURRENT,))
-    yield watcher
 
 
 @contextlib.contextmanager
@@ -271,9 +281,13 @@ def _bounded(loop: VirtualLoop, conditions: Conditions) -> Iterator[None]:
         recording.escapes += boundary.crossings()
 
 
-def _recording(loop: VirtualLoop, conditions: Conditions) -> Recording:
+def recording_of(loop: VirtualLoop, conditions: Conditions, *, source: str = "") -> Recording:
+    """The recording of a run on ``loop``; ``source`` says where the session comes from."""
     header = Header(
-        seed=conditions.seed, schedule=str(conditions.schedule), profile=conditions.profile
+        seed=conditions.seed,
+        schedule=str(conditions.schedule),
+        profile=conditions.profile,
+        source=source,
     )
     recording = Recording(
         header, LoopClock(loop), conditions.redactor, conditions.config, conditions.plan
@@ -286,8 +300,11 @@ def _recording(loop: VirtualLoop, conditions: Conditions) -> Recording:
 # --- the schedule ------------------------------------------------------------------------------
 
 
-def _loop(program: Program[Any], conditions: Conditions) -> VirtualLoop:
-    """The loop that keeps the schedule, or the plan."""
+def loop_of(program: Program[Any] | None, conditions: Conditions) -> VirtualLoop:
+    """The loop that keeps the schedule, or the plan.
+
+    Without a ``program`` that can be run once more, policies do without its profile.
+    """
     schedule = conditions.schedule.resolved(conditions.seed)
     planned = conditions.repeats_schedule
     if not planned and schedule.is_plain and conditions.threads != "managed":
@@ -296,7 +313,9 @@ def _loop(program: Program[Any], conditions: Conditions) -> VirtualLoop:
 
     if planned:
         return loop_with_plan(conditions.plan.decisions)
-    profile = _profile(program, conditions) if schedule.needs_profile else None
+    profile = None
+    if program is not None and schedule.needs_profile:
+        profile = _profile(program, conditions)
     return loop_with_lanes(schedule, conditions.seed, profile)
 
 
@@ -328,7 +347,7 @@ def _profile(program: Program[Any], conditions: Conditions) -> Profile:
     return known[conditions.config]
 
 
-def _finish(loop: VirtualLoop, recording: Recording, error: BaseException | None = None) -> Session:
+def end(loop: VirtualLoop, recording: Recording, error: BaseException | None = None) -> Session:
     """End the session, with how the run departed from arrival order and what left it."""
     if loop.lanes is not None:
         for (kind, path), pairs in loop.lanes.departures.items():
@@ -367,13 +386,14 @@ def _end_failed(writer: StreamingWriter, session: Session, error: BaseException)
         writer.discard()
         return
     place = writer.close(failed=True)
-    _attach(error, recorded=place)
+    attach(error, recorded=place)
     if place is not None and place != writer.path:
         with contextlib.suppress(Exception):
             error.add_note(f"recorded in {place}; {writer.path} stays as it was")
 
 
-def _attach(error: BaseException, **facts: object) -> None:
+def attach(error: BaseException, **facts: object) -> None:
+    """Set attributes of an exception, if it takes any."""
     with contextlib.suppress(Exception):  # one that takes none, and says so in its own way
         for name, fact in facts.items():
             setattr(error, name, fact)

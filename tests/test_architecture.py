@@ -33,6 +33,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("sim", "cassette", "report"),
     ("recording",),
     ("running",),
+    ("staged",),
     ("recorder", "replayer", "mock", "verifier"),
     ("api", "hunter", "legacy"),
     ("cli", "pytest_plugin"),

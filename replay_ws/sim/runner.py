@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Any, TypeVar
 
 from replay_ws.errors import ConfigError, ProgramError, ReplayWsError
@@ -41,9 +41,9 @@ def run_program(program: Callable[[], Awaitable[Value]], *, loop: VirtualLoop) -
         try:
             value = loop.run_until_complete(_main(program))
         except BaseException as error:
-            _shut_down_after(error, loop)
+            clean_up_after(error, lambda: shut_down(loop))
             raise
-        _shut_down(loop)
+        shut_down(loop)
         return value
     finally:
         if not loop.is_running():
@@ -86,27 +86,29 @@ async def _call_and_await(program: Callable[[], Awaitable[Value]]) -> Value:
     return await awaitable
 
 
-def _shut_down_after(error: BaseException, loop: VirtualLoop) -> None:
+def clean_up_after(error: BaseException, clean_up: Callable[[], None]) -> None:
     """Clean up behind a program that failed, without hiding how it failed."""
     try:
-        _shut_down(loop)
+        clean_up()
     except ReplayWsError as second:
         with contextlib.suppress(Exception):  # one that is frozen
             error.add_note(f"and while the run was shut down: {second}")
 
 
-def _shut_down(loop: VirtualLoop) -> None:
-    loop.turns_per_instant_max = _TURNS_PER_INSTANT_MAX
-    _cancel_pending(loop)
+def shut_down(loop: VirtualLoop) -> None:
+    """Cancel what is pending, close generators, let managed threads end."""
+    cancel_pending(loop)
     if loop.has_open_generators:
         loop.run_until_complete(loop.shutdown_asyncgens())
     if loop.finish_threads is not None:
         loop.run_until_complete(loop.finish_threads())
 
 
-def _cancel_pending(loop: VirtualLoop) -> None:
+def cancel_pending(loop: VirtualLoop, spared: Collection[asyncio.Task[Any]] = ()) -> None:
+    """Cancel the pending tasks but for those ``spared``, and let them end."""
+    loop.turns_per_instant_max = _TURNS_PER_INSTANT_MAX
     for _ in range(_CANCEL_ROUNDS):
-        pending = loop.pending_tasks()
+        pending = [task for task in loop.pending_tasks() if task not in spared]
         if not pending:
             return
         for task in pending:
@@ -114,7 +116,7 @@ def _cancel_pending(loop: VirtualLoop) -> None:
         _run_until_done(pending, loop)
         for task in pending:
             _report_failure(task, loop)
-    stubborn = loop.pending_tasks()
+    stubborn = [task for task in loop.pending_tasks() if task not in spared]
     if stubborn:
         _refuse_stubborn(stubborn)
 

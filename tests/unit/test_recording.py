@@ -120,7 +120,7 @@ def test_a_session_that_ended_does_not_change() -> None:
     session.mark("late")
     assert len(whole.log) == rows
     with pytest.raises(ProgramError, match="after the run"):
-        session.require_open()
+        session.is_over()
 
 
 def test_an_end_by_error_names_it_without_addresses_or_secrets() -> None:

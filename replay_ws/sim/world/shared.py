@@ -7,9 +7,9 @@ replaced as it was.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, Self
+from typing import Self
 
 from replay_ws.clock import EPOCH_UNIX_NS
 from replay_ws.sim.world.boundary import guards
@@ -28,7 +28,7 @@ class World:
     is closed. ``inlines_workers`` where nobody manages the threads of the program.
     """
 
-    def __init__(self, program: Callable[[], Awaitable[Any]], *, inlines_workers: bool) -> None:
+    def __init__(self, program: Callable[..., object], *, inlines_workers: bool) -> None:
         self._program = program
         self._inlines_workers = inlines_workers
         self._lasts = False
@@ -49,7 +49,8 @@ class World:
         """While open, it is the world of a run with this seed and clock, that begins now."""
         try:
             if self._parts is None:
-                self._enter(seed, time_ns)
+                self._begin(seed, time_ns)
+                self._enter()
             else:
                 self._restart(self._parts, seed, time_ns)
             yield
@@ -57,20 +58,35 @@ class World:
             if not self._lasts:
                 self._leave()
 
+    @contextmanager
+    def shown_again(self, seed: int, time_ns: Callable[[], int]) -> Iterator[None]:
+        """While open, it is the world of one run, whose draws go on where they were."""
+        if self._parts is None:
+            self._begin(seed, time_ns)
+        try:
+            self._enter()
+            yield
+        finally:
+            self._edges.close()
+
     @property
     def parts(self) -> Sequence[Entropy | Clock]:
         """What differs from thread to thread."""
         assert self._parts is not None
         return self._parts
 
-    def _enter(self, seed: int, time_ns: Callable[[], int]) -> None:
+    def _begin(self, seed: int, time_ns: Callable[[], int]) -> None:
+        entropy = keyed_entropy(seed, self._program)
+        self._parts = entropy, virtual_clock(time_ns, EPOCH_UNIX_NS, self._program)
+        self._workers = [InlineWorkers()] if self._inlines_workers else []
+
+    def _enter(self) -> None:
         enter = self._edges.enter_context
         self._names = [enter(guards()), enter(patched(ordered_sets()))]
-        entropy = enter(keyed_entropy(seed, self._program))
-        clock = enter(virtual_clock(time_ns, EPOCH_UNIX_NS, self._program))
-        workers = [enter(InlineWorkers())] if self._inlines_workers else []
-        enter(imports_outside([entropy, clock, *workers]))
-        self._parts, self._workers = (entropy, clock), workers
+        edges = [*self.parts, *self._workers]
+        for edge in edges:
+            enter(edge)
+        enter(imports_outside(edges))
 
     def _restart(self, parts: tuple[Entropy, Clock], seed: int, time_ns: Callable[[], int]) -> None:
         for names in self._names:
