@@ -6,7 +6,7 @@ A session, the result of a run or the path of a cassette will do as input.
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -197,16 +197,24 @@ def plan_of(source: Plan | FaultPlan | str | os.PathLike[str] | None) -> FaultPl
     return parse_plan(text, where=str(source))
 
 
-def compare(golden: Source, run: Source, *, order: str = "causal", tolerance_ns: int = 0) -> Diff:
+def compare(
+    golden: Source,
+    run: Source,
+    *,
+    order: str = "causal",
+    tolerance_ns: int = 0,
+    ignore: Iterable[str] = (),
+) -> Diff:
     """How ``run`` differs from ``golden`` in what was delivered: order, payload, timing, fate.
 
     ``order`` is ``total``, ``causal``, ``thread`` or ``bag``; deliveries that differ by no more
-    than ``tolerance_ns`` are on time.
+    than ``tolerance_ns`` are on time. ``ignore`` names values that may differ, as in
+    ``$.data.timestamp``, ``agent_started:$.run_id`` or ``$..id``.
     """
     from replay_ws.diff import compare as compare_sessions
 
     ours, theirs = session_of(golden), session_of(run)
-    return compare_sessions(ours, theirs, order=order, tolerance_ns=tolerance_ns)
+    return compare_sessions(ours, theirs, order=order, tolerance_ns=tolerance_ns, ignore=ignore)
 
 
 def check(source: Source, *, profile: str | Profile | None = None) -> Report:

@@ -7,10 +7,11 @@ and mirrored at the end if the left one was the run.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 
 from replay_ws.diff.align import common_prefix
 from replay_ws.diff.divergences import Story, find
+from replay_ws.diff.ignoring import Lenient, rule_of
 from replay_ws.diff.keys import key, rank
 from replay_ws.diff.model import Deliveries, Diff, in_golden_order
 from replay_ws.diff.pairing import ORDERS, Side, intern, pair
@@ -24,22 +25,27 @@ def compare(
     *,
     order: str = "causal",
     tolerance_ns: int = 0,
+    ignore: Iterable[str] = (),
     explain: int = 50,
 ) -> Diff:
     """How ``run`` differs from ``golden``.
 
     ``order`` says which events must keep their order: all (``total``), those of one connection
     (``causal``), those of one connection and direction (``thread``), none (``bag``). Events that
-    come up to ``tolerance_ns`` late or early are on time. At most ``explain`` changed pairs have
-    their payloads compared by JSON path; of the others it is said where their bytes differ.
+    come up to ``tolerance_ns`` late or early are on time. ``ignore`` names values that may differ
+    (see ``replay_ws.diff.ignoring``). At most ``explain`` changed pairs have their payloads compared
+    by JSON path; of the others it is said where their bytes differ.
 
     ``compare(a, b)`` equals ``compare(b, a).mirrored()``. Cost grows with the number of events and
-    of differences. Raises ConfigError for an unknown order or a negative tolerance.
+    of differences. Raises ConfigError for an unknown order, a negative tolerance, or a rule that is
+    none.
     """
     if order not in ORDERS:
         raise ConfigError(f"unknown order {order!r}", mend=f"use one of: {', '.join(ORDERS)}")
     if tolerance_ns < 0:
         raise ConfigError(f"tolerance_ns is {tolerance_ns}", mend="give nanoseconds from 0 up")
+    if rules := [rule_of(text) for text in ignore]:
+        golden, run = Lenient(golden, rules), Lenient(run, rules)
     numbers: dict[Hashable, int] = {}
     left, right = _story(golden, numbers), _story(run, numbers)
     exchanged = _stands_left(right.side, left.side)

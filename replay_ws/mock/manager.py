@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from replay_ws.sim.world.patches import Patch
 
 DROPS = ("fin", "rst", "blackhole")
-_UNHEARD = Verdict(Fate.DELIVERED, 0, 0)  # what is sent when the session is over
 
 
 class MockWebSocketManager:
@@ -241,7 +240,7 @@ class MockWebSocketManager:
         """Encode, redact, record and decide; nothing here waits."""
         recording = self._recording
         if recording.is_over():
-            return 0, _UNHEARD
+            return 0, Verdict(Fate.DELIVERED, 0, 0)  # nobody hears it
         if self.config.strict_threading and recording.clock.is_foreign():
             raise EscapeError(
                 "a mock with strict_threading was used from outside of the run's loop",
