@@ -52,14 +52,17 @@ class StagedRun:
         """Those of what was watched with ``report="collect"``."""
         return self._watcher.races
 
+    def inside(self) -> contextlib.ExitStack:
+        """While this is open, the process is in the run; threads are managed in the body only."""
+        conditions = self.conditions
+        if conditions.threads == "managed":
+            conditions = replace(conditions, threads="refuse", preempt=())
+        return self._entered(conditions)
+
     def call(self, function: Callable[[], Value]) -> Value:
         """``function()``, as a part of the run; it may use ``asyncio.run`` and its kind."""
-        if self._is_inside:
+        with self.inside():
             return function()
-        conditions = self.conditions
-        if conditions.threads == "managed":  # threads are managed in the body only
-            conditions = replace(conditions, threads="refuse", preempt=())
-        return self._inside(function, conditions)
 
     def wait(self, awaitable: Callable[[], Awaitable[Value]]) -> Value:
         """What ``awaitable()`` gives when it is awaited on the run's loop, as a part of the run."""
@@ -87,7 +90,8 @@ class StagedRun:
             self._watcher.refuse_races()
 
         try:
-            self._inside(main, self.conditions)
+            with self._entered(self.conditions):
+                main()
         except BaseException as error:
             attach(error, session=end(self.loop, self.recording, error))
             self._watcher.note_races(error)
@@ -103,16 +107,25 @@ class StagedRun:
         else:
             body()
 
-    def _inside(self, function: Callable[[], Value], conditions: Conditions) -> Value:
+    def _entered(self, conditions: Conditions) -> contextlib.ExitStack:
+        edges = contextlib.ExitStack()
+        if self._is_inside:
+            return edges
         shown = self._world.shown_again(conditions.seed, self.loop.time_ns)
-        with contextlib.ExitStack() as edges:
-            edges.callback(CURRENT.reset, CURRENT.set(self.recording))
+        lend = orders if conditions.threads == "managed" else loans
+        edges.callback(CURRENT.reset, CURRENT.set(self.recording))
+        try:
             edges.push(entered(shown, self.loop, conditions, self._world))
-            lend = orders if conditions.threads == "managed" else loans
             edges.enter_context(patched(lend(self.loop)))
-            self._is_inside = True
-            edges.callback(setattr, self, "_is_inside", False)
-            return function()
+        except BaseException:
+            edges.close()
+            raise
+        self._is_inside = self._watcher.is_inside = True
+        edges.callback(self._left)
+        return edges
+
+    def _left(self) -> None:
+        self._is_inside = self._watcher.is_inside = False
 
     def finish(self, error: BaseException | None = None) -> Session:
         """End the session of a run whose body is never called."""

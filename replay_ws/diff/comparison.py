@@ -33,8 +33,8 @@ def compare(
     ``order`` says which events must keep their order: all (``total``), those of one connection
     (``causal``), those of one connection and direction (``thread``), none (``bag``). Events that
     come up to ``tolerance_ns`` late or early are on time. ``ignore`` names values that may differ
-    (see ``replay_ws.diff.ignoring``). At most ``explain`` changed pairs have their payloads compared
-    by JSON path; of the others it is said where their bytes differ.
+    (see ``replay_ws.diff.ignoring``). At most ``explain`` changed pairs have their payloads
+    compared by JSON path; of the others it is said where their bytes differ.
 
     ``compare(a, b)`` equals ``compare(b, a).mirrored()``. Cost grows with the number of events and
     of differences. Raises ConfigError for an unknown order, a negative tolerance, or a rule that is

@@ -33,6 +33,11 @@ def place_of(frame: FrameType) -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
+def is_installed(path: str) -> bool:
+    """Whether a file of code belongs to a package that somebody installed."""
+    return any(part in path for part in _INSTALLED)
+
+
 def place_of_caller(frame: FrameType | None) -> str:
     """The innermost line of the user's code in the stack under ``frame``; ``""`` if none.
 
@@ -54,7 +59,7 @@ def place_among(frames: Iterable[FrameType]) -> str:
         path = frame.f_code.co_filename
         if is_library(frame):
             continue
-        if any(part in path for part in _INSTALLED):
+        if is_installed(path):
             installed = installed or place_of(frame)
         elif path.startswith(_STANDARD):
             standard = standard or place_of(frame)

@@ -39,6 +39,8 @@ class Watcher:
 
     def __init__(self, loop: VirtualLoop) -> None:
         self.loop = loop
+        self.is_inside = False
+        """Whether a plain function of the run goes on, beside its loop."""
         self._objects: Objects | None = None
 
     @property
@@ -85,7 +87,8 @@ def _current() -> Watcher | None:
     """The watcher of the run that the caller is in; a managed thread has no running loop."""
     loop = asyncio._get_running_loop()
     for watcher in _watchers:
-        if watcher.loop is loop or (loop is None and watcher.loop.is_running()):
+        runs = watcher.is_inside or watcher.loop.is_running()
+        if watcher.loop is loop or (loop is None and runs):
             return watcher
     return None
 

@@ -1,0 +1,152 @@
+"""The pytest plugin: marked tests run deterministically, are recorded and compared with goldens.
+
+This much is loaded in every suite, so it imports nothing of ours. The hooks that run tests are
+registered when the first marked test is collected, and the one that sums up when there is something
+to sum up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from replay_ws.pytest_plugin.facts import FACTS
+from replay_ws.pytest_plugin.fixtures import (
+    _ws_mode,
+    _ws_seed,
+    async_mock_websocket_manager,
+    legacy_mock_websocket_manager,
+    mock_websocket_compliance,
+    mock_websocket_concurrency,
+    mock_websocket_factory,
+    mock_websocket_manager,
+    mock_websocket_performance,
+    mock_websocket_resilience,
+    mock_websocket_with_connections,
+    websocket_assertions,
+    ws_cassette,
+    ws_run,
+)
+from replay_ws.pytest_plugin.options import add_options, check_options
+
+if TYPE_CHECKING:
+    from replay_ws.pytest_plugin.summary import Summary
+
+# pytest looks for fixtures among the names of this module.
+__all__ = [
+    "_ws_mode",
+    "_ws_seed",
+    "async_mock_websocket_manager",
+    "legacy_mock_websocket_manager",
+    "mock_websocket_compliance",
+    "mock_websocket_concurrency",
+    "mock_websocket_factory",
+    "mock_websocket_manager",
+    "mock_websocket_performance",
+    "mock_websocket_resilience",
+    "mock_websocket_with_connections",
+    "websocket_assertions",
+    "ws_cassette",
+    "ws_run",
+]
+
+_MARKER = """\
+replay_ws(golden=None, seed=0, seeds=None, mode=None, modes=None, schedule='fifo', \
+profile='agent5', order='causal', tolerance_ms=0, ignore=(), threads='refuse', preempt=(), \
+escapes='error', config=None, plan=None): run the test on virtual time, from a seed; record its \
+session; compare it with a golden."""
+
+_IS_RUNNING = pytest.StashKey[bool]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the command line."""
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marker; and options that cannot be kept are told at once."""
+    config.addinivalue_line("markers", _MARKER)
+    check_options(config)
+    if hasattr(config, "workerinput"):  # one of xdist's workers
+        config.pluginmanager.register(_Worker(), "replay_ws_worker")
+    else:
+        config.pluginmanager.register(_Listener(config), "replay_ws_listener")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Seeds and modes are parameters of marked tests."""
+    if metafunc.definition.get_closest_marker("replay_ws") is not None:
+        from replay_ws.errors import ReplayWsError
+        from replay_ws.pytest_plugin.marker import parametrize
+
+        try:
+            parametrize(metafunc)
+        except ReplayWsError as error:
+            pytest.fail(str(error), pytrace=False)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """With the first marked test come the hooks that run it."""
+    config = item.config
+    if item.get_closest_marker("replay_ws") is not None and _IS_RUNNING not in config.stash:
+        from replay_ws.pytest_plugin.items import MarkedItems
+
+        config.stash[_IS_RUNNING] = True
+        config.pluginmanager.register(MarkedItems(config), "replay_ws_items")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What there is to tell of a test goes along with its report, also between processes."""
+    report = yield
+    if FACTS in item.stash:
+        report.replay_ws = item.stash[FACTS].to_dict()  # type: ignore[attr-defined]
+    return report
+
+
+class _Listener:
+    """Waits for a first test with something to tell, and then has it summed up."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._left_out = 0
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        self._left_out += len(items)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if hasattr(report, "replay_ws"):
+            self._begin().pytest_runtest_logreport(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self._config.getoption("--ws-update") or self._config.getoption("--ws-report"):
+            self._begin().pytest_sessionfinish(session, exitstatus)
+
+    def _begin(self) -> Summary:
+        from replay_ws.pytest_plugin.summary import Summary
+
+        plugins = self._config.pluginmanager
+        summary = Summary(self._config, self._left_out)
+        plugins.unregister(self)
+        plugins.register(summary, "replay_ws_summary")
+        return summary
+
+
+class _Worker:
+    """Tells the process with the terminal how many tests were left out here."""
+
+    def __init__(self) -> None:
+        self._left_out = 0
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        self._left_out += len(items)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        told: dict[str, object] = session.config.workeroutput  # type: ignore[attr-defined]
+        told["replay_ws_left_out"] = self._left_out

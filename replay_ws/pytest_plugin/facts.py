@@ -1,0 +1,76 @@
+"""What is told of one marked test: as plain data, from the process that ran it to the one that
+sums up; and the lines that bring it back.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass(slots=True)
+class Facts:
+    """Grows while the test runs. ``goldens`` are the names that it was compared with.
+
+    ``proposals`` are goldens that it would write: name, file of the new session, and its
+    fingerprint. ``first`` is the first divergence, or what else went wrong, in a line; ``details``
+    are all of them, which stay in the process.
+    """
+
+    nodeid: str
+    seed: int = 0
+    mode: str = ""
+    schedule: str = "fifo"
+    digest: str = ""
+    events: int = 0
+    virtual_ms: float = 0
+    goldens: list[str] = field(default_factory=list)
+    proposals: list[tuple[str, str, str]] = field(default_factory=list)
+    first: str = ""
+    kept: str = ""
+    rerun: str = ""
+    details: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a report between processes carries it."""
+        return {name: value for name, value in asdict(self).items() if name != "details"}
+
+
+FACTS = pytest.StashKey[Facts]()
+
+
+def facts_of(item: pytest.Item) -> Facts:
+    """The facts of a test, which begin when they are first asked for."""
+    return item.stash.setdefault(FACTS, Facts(item.nodeid))
+
+
+def shown_id(item: pytest.Item) -> str:
+    """The test as a command line in the current folder names it."""
+    config = item.config
+    path = Path(item.path)
+    try:
+        shown = str(path.relative_to(config.invocation_params.dir))
+    except ValueError:
+        shown = str(path)
+    _, colons, name = item.nodeid.partition("::")
+    return f"{shown}{colons}{name}"
+
+
+def rerun_line(item: pytest.Item) -> str:
+    """The command that runs this test again, alone and under the same conditions."""
+    option = item.config.getoption
+    words = ["pytest", shown_id(item)]
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    if option("--ws-seeds") and "_ws_seed" in parameters:
+        seed = parameters["_ws_seed"]
+        words.append(f"--ws-seeds={seed}..{seed + 1}")
+    given = {name: option(name) for name in ("--ws-seed", "--ws-schedule", "--ws-repro")}
+    words += [f"{name}={value}" for name, value in given.items() if value is not None]
+    if option("--ws-mode") and "_ws_mode" in parameters:
+        words.append(f"--ws-mode={parameters['_ws_mode']}")
+    words += [name for name in ("--ws-verify", "--ws-strict-escapes") if option(name)]
+    return shlex.join(words)

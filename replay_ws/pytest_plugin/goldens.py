@@ -1,0 +1,161 @@
+"""Goldens in a suite: where they are, what differs from them, and what would become one.
+
+The process that runs a test never writes a golden. It keeps the session and proposes it; the
+process that sums up writes, once it knows that the test passed as a whole. So there is one writer,
+also when workers run the tests.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from replay_ws.api import compare, load
+from replay_ws.clock import ms
+from replay_ws.errors import ConfigError, GoldenMismatch, did_you_mean
+from replay_ws.pytest_plugin.facts import facts_of, rerun_line, shown_id
+from replay_ws.pytest_plugin.kept import path_of_failed, propose
+from replay_ws.pytest_plugin.options import Settings, is_departure, settings_of, updates
+from replay_ws.report.blocks import command
+from replay_ws.report.differences import Difference
+from replay_ws.report.mismatch import mismatch_text
+from replay_ws.session import Session
+
+if TYPE_CHECKING:
+    from replay_ws.diff import Diff
+
+SUFFIX = ".rws"
+
+
+class Goldens:
+    """The goldens of a project, for one test."""
+
+    def __init__(self, item: pytest.Item) -> None:
+        self._item = item
+        self._settings: Settings = settings_of(item.config)
+        self._updates = updates(item.config)
+
+    def path(self, name: str) -> Path:
+        """The file of a golden; raises ConfigError for a name that leads out of their folder."""
+        folder = self._settings.golden_folder
+        path = folder / f"{name.removesuffix(SUFFIX)}{SUFFIX}"
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise ConfigError(
+                f"golden {name!r} is not in the folder of the goldens",
+                where=self._item.nodeid,
+                mend=f"name one below {self._shown(folder)}",
+            )
+        return path
+
+    def load(self, name: str) -> Session:
+        """A golden's session; raises GoldenMismatch where there is none."""
+        path = self._used(name)
+        if not path.exists():
+            raise self._missing(name, path)
+        return load(path)
+
+    def compare(
+        self,
+        name: str,
+        session: Session,
+        *,
+        order: str = "",
+        tolerance_ms: float | None = None,
+        ignore: Iterable[str] = (),
+    ) -> Diff:
+        """How a session differs from a golden; what is not said here the project's settings say."""
+        return self._diff(self.load(name), session, order, tolerance_ms, ignore)
+
+    def check(
+        self,
+        name: str,
+        session: Session,
+        *,
+        order: str = "",
+        tolerance_ms: float | None = None,
+        ignore: Iterable[str] = (),
+    ) -> None:
+        """Raise GoldenMismatch where a session differs from its golden, or there is none.
+
+        Where goldens are being updated, the session is proposed instead.
+        """
+        path = self._used(name)
+        if not path.exists():
+            if "create" not in self._updates:
+                raise self._missing(name, path)
+            self._propose(name, session)
+            return
+        golden = load(path)
+        diff = self._diff(golden, session, order, tolerance_ms, ignore)
+        if diff.same:
+            return
+        if "fix" not in self._updates:
+            raise self._mismatch(path, golden, session, diff)
+        self._propose(name, session)
+
+    # --- what is told ----------------------------------------------------------------------
+
+    def _used(self, name: str) -> Path:
+        path = self.path(name)
+        facts_of(self._item).goldens.append(name.removesuffix(SUFFIX))
+        return path
+
+    def _diff(
+        self,
+        golden: Session,
+        session: Session,
+        order: str,
+        tolerance_ms: float | None,
+        ignore: Iterable[str],
+    ) -> Diff:
+        settings = self._settings
+        tolerance = settings.tolerance_ms if tolerance_ms is None else tolerance_ms
+        return compare(
+            golden,
+            session,
+            order=order or settings.order,
+            tolerance_ns=ms(tolerance),
+            ignore={*settings.ignore, *ignore},
+        )
+
+    def _propose(self, name: str, session: Session) -> None:
+        name = name.removesuffix(SUFFIX)
+        file = propose(self._settings.artifact_folder, name, self._item.nodeid, session)
+        facts_of(self._item).proposals.append((name, str(file), session.fingerprint))
+
+    def _missing(self, name: str, path: Path) -> GoldenMismatch:
+        folder = self._settings.golden_folder
+        names = [str(p.relative_to(folder).with_suffix("")) for p in folder.rglob(f"*{SUFFIX}")]
+        what = f"there is no golden {name!r}{did_you_mean(name, names)}"
+        facts_of(self._item).first = what
+        line = f"pytest {shown_id(self._item)!r} --ws-update=create"
+        return GoldenMismatch(what, where=self._shown(path), mend=f"{line}, and read it")
+
+    def _mismatch(
+        self, path: Path, golden: Session, session: Session, diff: Diff
+    ) -> GoldenMismatch:
+        item, facts = self._item, facts_of(self._item)
+        ours, theirs = self._shown(path), self._shown(self._kept)
+        assert diff.first is not None
+        facts.first = diff.first.line(name_connection=len(diff.connections) > 1)
+        accept = f"accept  pytest {shown_id(item)!r} --ws-update=fix"
+        closing = (
+            f"see     {command('diff', ours, theirs)}",
+            *([] if is_departure(item.config) else [accept]),
+            f"rerun   {rerun_line(item)}",
+        )
+        difference = Difference(ours, theirs, golden, session, diff)
+        facts.details = "\n".join(diff.lines())
+        return GoldenMismatch(mismatch_text(difference, closing))
+
+    @property
+    def _kept(self) -> Path:
+        return path_of_failed(self._settings.artifact_folder, self._item.nodeid)
+
+    def _shown(self, path: Path) -> str:
+        here = self._item.config.invocation_params.dir
+        return os.path.relpath(path, here) if path.is_relative_to(here) else str(path)

@@ -1,0 +1,259 @@
+"""Running a marked test: its fixtures, its body and its tear-down are parts of one run.
+
+Registered when the first marked test is collected. Whoever else would run the test, pytest-asyncio
+or anyio, meets a plain function in its place, and so with its asynchronous fixtures: they run on
+the loop of the run. Fixtures of a wider scope than one test belong to no run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from typing import Any
+
+import pytest
+from _pytest.fixtures import FixtureDef, SubRequest, resolve_fixture_function
+
+from replay_ws.clock import NS_PER_MS
+from replay_ws.errors import DeterminismError, GoldenMismatch, ReplayWsError
+from replay_ws.pytest_plugin.facts import facts_of, rerun_line, shown_id
+from replay_ws.pytest_plugin.goldens import Goldens
+from replay_ws.pytest_plugin.kept import forget_failed, keep_failed, path_of_failed
+from replay_ws.pytest_plugin.marker import NAME, Wanted, wanted_of
+from replay_ws.pytest_plugin.options import settings_of
+from replay_ws.pytest_plugin.twice import Twice
+from replay_ws.report.ledger import ledger_text
+from replay_ws.session import Session
+from replay_ws.sim.places import is_installed
+from replay_ws.staged import StagedRun
+
+_OWN_WORDS = (GoldenMismatch, DeterminismError)
+"""What our own comparisons raise: their words say all, and a traceback nothing."""
+
+RUN = pytest.StashKey[StagedRun]()
+WANTED = pytest.StashKey[Wanted]()
+_SESSION = pytest.StashKey[Session]()
+_TARGET = pytest.StashKey[Callable[..., Any]]()
+
+
+class MarkedItems:
+    """The hooks around marked tests; tests without the marker pass."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._twice = Twice() if config.getoption("--ws-verify") else None
+
+    # --- a run and its parts ---------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """Run a test once more before the run that counts, where that was asked for."""
+        if self._twice is not None and _is_marked(item):
+            self._twice.run_before(item, nextitem, lambda: item.stash.get(_SESSION, None))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        if _is_marked(item):
+            _begin(item)
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: FixtureDef[Any], request: SubRequest
+    ) -> Generator[None, object, object]:
+        run = request.node.stash.get(RUN, None) if fixturedef.scope == "function" else None
+        if run is None or _is_of_others(fixturedef.func):
+            return (yield)
+        if not _is_async(fixturedef.func):
+            with run.inside():
+                return (yield)
+        with pytest.MonkeyPatch.context() as patch:
+            function = resolve_fixture_function(fixturedef, request)
+            patch.setattr(fixturedef, "func", _plain_fixture(function, run))
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        if RUN in item.stash:
+            item.stash[_TARGET] = getattr(*_target(item))  # before others wrap it
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        run = pyfuncitem.stash.get(RUN, None)
+        if run is None:
+            return (yield)
+        owner, name = _target(pyfuncitem)
+        with pytest.MonkeyPatch.context() as patch:
+            function = pyfuncitem.stash[_TARGET]
+            if owner is not pyfuncitem:  # Hypothesis calls it for each of its examples
+                if inspect.iscoroutinefunction(function):
+                    patch.setattr(owner, name, _awaited_by(run, function))
+                function = pyfuncitem.obj
+            patch.setattr(pyfuncitem, "obj", self._body(pyfuncitem, run, function))
+            return (yield)
+
+    def _body(
+        self, item: pytest.Function, run: StagedRun, function: Callable[..., Any]
+    ) -> Callable[..., None]:
+        is_async = inspect.iscoroutinefunction(function)
+
+        @functools.wraps(function)
+        def body(**arguments: Any) -> None:
+            __tracebackhide__ = True
+            try:
+                session = run.body(functools.partial(function, **arguments), is_async=is_async)
+            except BaseException as error:
+                if isinstance(found := getattr(error, "session", None), Session):
+                    item.stash[_SESSION] = found
+                raise
+            item.stash[_SESSION] = session
+            if self._twice is not None:
+                self._twice.compare(item, session)
+            _compare_with_golden(item, session)
+
+        return body
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+        try:
+            return (yield)
+        finally:
+            if RUN in item.stash:
+                item.stash[RUN].close()
+                del item.stash[RUN]
+
+    # --- what is told ----------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if RUN not in item.stash:
+            return report
+        if call.excinfo is not None and isinstance(call.excinfo.value, _OWN_WORDS):
+            report.longrepr = str(call.excinfo.value)
+        if report.failed:
+            _tell_failure(item, report, call)
+        elif call.when == "call" and report.passed:
+            forget_failed(settings_of(item.config).artifact_folder, item.nodeid)
+        return report
+
+
+def _is_marked(item: pytest.Item) -> bool:
+    return item.get_closest_marker(NAME) is not None
+
+
+def _begin(item: pytest.Item) -> None:
+    """Begin the run of a marked test; what cannot be kept of its wishes fails it."""
+    if not isinstance(item, pytest.Function) or not _is_function(item):
+        pytest.fail(f"{NAME} marks functions and methods, not unittest's test cases", pytrace=False)
+    try:
+        wanted = wanted_of(item)
+        run = StagedRun(item.obj, wanted.conditions, source=f"pytest {item.nodeid}")
+    except ReplayWsError as error:
+        pytest.fail(str(error), pytrace=False)
+    item.stash[WANTED], item.stash[RUN] = wanted, run
+    facts = facts_of(item)
+    conditions = wanted.conditions
+    facts.seed, facts.mode, facts.schedule = conditions.seed, wanted.mode, str(conditions.schedule)
+    facts.rerun = rerun_line(item)
+
+
+def _is_function(item: pytest.Function) -> bool:
+    from unittest import TestCase
+
+    return not (item.cls is not None and issubclass(item.cls, TestCase))
+
+
+def _compare_with_golden(item: pytest.Function, session: Session) -> None:
+    __tracebackhide__ = True
+    wanted, facts = item.stash[WANTED], facts_of(item)
+    facts.events, facts.virtual_ms = session.ledger.sent, session.end_ns / NS_PER_MS
+    facts.digest = session.digest
+    if wanted.golden:
+        Goldens(item).check(
+            wanted.golden,
+            session,
+            order=wanted.order,
+            tolerance_ms=wanted.tolerance_ms,
+            ignore=wanted.ignore,
+        )
+
+
+def _tell_failure(
+    item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[None]
+) -> None:
+    """Keep the session of a failed test, and say how it comes back."""
+    session = item.stash.get(_SESSION, None) or item.stash[RUN].finish()
+    facts, folder = facts_of(item), settings_of(item.config).artifact_folder
+    assert call.excinfo is not None
+    facts.first = facts.first or call.excinfo.exconly(tryshort=True).splitlines()[0]
+    texts = {"failure.txt": report.longreprtext, "rerun.txt": facts.rerun}
+    if facts.details:
+        texts["diff.txt"] = facts.details
+        report.sections.append(("replay_ws: all differences", facts.details))
+    facts.kept = str(keep_failed(folder, item.nodeid, session, texts))
+    if not isinstance(call.excinfo.value, _OWN_WORDS):
+        report.sections.append(("replay_ws", "\n".join(_story(item, session))))
+
+
+def _story(item: pytest.Item, session: Session) -> Iterator[str]:
+    facts, wanted = facts_of(item), item.stash[WANTED]
+    mode = f", mode {wanted.mode}" if wanted.mode else ""
+    yield f"seed {facts.seed}{mode}, schedule {facts.schedule}: {ledger_text(session.ledger)}"
+    kept = path_of_failed(settings_of(item.config).artifact_folder, item.nodeid)
+    with contextlib.suppress(ValueError):
+        kept = kept.relative_to(item.config.invocation_params.dir)
+    yield f"see     replay-ws cat {kept}"
+    yield f"again   pytest {shown_id(item)!r} --ws-repro={kept}"
+    yield f"rerun   {facts.rerun}"
+
+
+# --- functions in place of others ----------------------------------------------------------
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+
+
+def _is_of_others(function: Callable[..., Any]) -> bool:
+    """Whether a fixture comes from a library: what those do is none of the test's doing."""
+    if function.__module__.partition(".")[0] == "replay_ws":
+        return False
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return code is None or is_installed(code.co_filename)
+
+
+def _target(item: pytest.Item) -> tuple[Any, str]:
+    """Where the test function is: of a Hypothesis test, the one that is called per example."""
+    inner = getattr(getattr(item, "obj", None), "hypothesis", None)
+    return (item, "obj") if inner is None else (inner, "inner_test")
+
+
+def _awaited_by(run: StagedRun, function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*args: Any, **arguments: Any) -> Any:
+        return run.loop.run_until_complete(function(*args, **arguments))
+
+    return call
+
+
+def _plain_fixture(function: Callable[..., Any], run: StagedRun) -> Callable[..., Any]:
+    """An asynchronous fixture as a plain one, whose parts run on the run's loop."""
+    if not inspect.isasyncgenfunction(function):
+        return lambda **arguments: run.wait(functools.partial(function, **arguments))
+
+    def generator(**arguments: Any) -> Iterator[Any]:
+        inner: AsyncGenerator[Any, None] = function(**arguments)
+        yield run.wait(lambda: anext(inner))
+        try:
+            yield run.wait(lambda: anext(inner))  # pytest tells who yields twice
+        except StopAsyncIteration:
+            return
+
+    return generator

@@ -1,0 +1,232 @@
+"""``@pytest.mark.replay_ws``: from its arguments and the command line to a test's conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from replay_ws.api import plan_of
+from replay_ws.cassette.redaction import Redactor
+from replay_ws.errors import ConfigError, unknown
+from replay_ws.faults.configuration import DEFAULT, MockConfiguration, require_seed
+from replay_ws.faults.modes import modes_of
+from replay_ws.faults.plans import NO_PLAN, FaultPlan
+from replay_ws.pytest_plugin.options import Settings, settings_of
+from replay_ws.running import Conditions
+from replay_ws.sim.schedule import Schedule
+
+if TYPE_CHECKING:
+    from _pytest.mark.structures import ParameterSet
+
+NAME = "replay_ws"
+SEED, MODE = "_ws_seed", "_ws_mode"
+"""Names under which a seed and a mode are parameters of a test."""
+
+_SEEDS_MAX = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one test asks for: how it runs, and what its session is compared with."""
+
+    conditions: Conditions
+    golden: str = ""
+    mode: str = ""
+    order: str = "causal"
+    tolerance_ms: float = 0
+    ignore: tuple[str, ...] = ()
+
+
+# --- arguments -----------------------------------------------------------------------------
+
+
+def arguments_of(node: pytest.Function) -> dict[str, Any]:
+    """The arguments of a test's markers; one nearer to the test wins."""
+    found: dict[str, Any] = {}
+    for mark in reversed(list(node.iter_markers(NAME))):
+        if mark.args:
+            raise ConfigError(
+                f"the marker {NAME} has no positional arguments",
+                where=node.nodeid,
+                mend=f"name them, as in @pytest.mark.{NAME}(golden='refund', seeds=100)",
+            )
+        for name in mark.kwargs:
+            if name not in ARGUMENTS:
+                raise _located(unknown(f"argument of {NAME}", name, ARGUMENTS), node)
+        found |= mark.kwargs
+    return found
+
+
+def _located(error: ConfigError, node: pytest.Item) -> ConfigError:
+    error.where = node.nodeid
+    return error
+
+
+ARGUMENTS = (
+    "config",
+    "escapes",
+    "golden",
+    "ignore",
+    "mode",
+    "modes",
+    "order",
+    "plan",
+    "preempt",
+    "profile",
+    "schedule",
+    "seed",
+    "seeds",
+    "threads",
+    "tolerance_ms",
+)
+
+
+def seeds_of(value: Any) -> list[int]:
+    """Seeds as a marker or an option gives them: ``A..B`` without B, N for ``0..N``, or each."""
+    if isinstance(value, str):
+        first, dots, last = value.partition("..")
+        if not (first.strip().isdigit() and (not dots or last.strip().isdigit())):
+            raise ConfigError(f"{value!r} is no range of seeds", mend="write A..B, or N for 0..N")
+        value = range(int(first), int(last)) if dots else range(int(first))
+    if type(value) is int:
+        value = range(value)
+    if not isinstance(value, Iterable):
+        raise ConfigError(
+            f"seeds is {value!r:.60}", mend="give a number, 'A..B', or a list of seeds"
+        )
+    seeds = [require_seed(seed) for seed in value]
+    if not 0 < len(seeds) <= _SEEDS_MAX:
+        raise ConfigError(f"{len(seeds)} seeds", mend=f"give 1 to {_SEEDS_MAX} of them")
+    return seeds
+
+
+def mode_text(value: Any) -> str:
+    """A mode, or several at once, as an id shows it: ``slow_network+packet_loss``."""
+    return "+".join(mode.value for mode in _modes(value))
+
+
+def _modes(value: Any) -> Any:
+    return modes_of(value.split("+") if isinstance(value, str) else value)
+
+
+# --- parameters ----------------------------------------------------------------------------
+
+
+def parametrize(metafunc: pytest.Metafunc) -> None:
+    """Make a test of each seed and mode that the markers or the command line list."""
+    given, option = arguments_of(metafunc.definition), metafunc.config.getoption
+    seeds = option("--ws-seeds") or given.get("seeds")
+    if seeds is not None and option("--ws-seed") is not None:
+        seeds = [option("--ws-seed")]
+    modes = option("--ws-mode") or given.get("modes")
+    if seeds is not None:
+        _parameter(metafunc, SEED, [(seed, f"seed={seed}") for seed in seeds_of(seeds)])
+    if modes is not None:
+        if not isinstance(modes, (list, tuple)) or not modes:
+            raise ConfigError(
+                f"modes is {modes!r:.60}",
+                where=metafunc.definition.nodeid,
+                mend="give a list of modes; mode= is for one",
+            )
+        texts = [mode_text(mode) for mode in modes]
+        _parameter(metafunc, MODE, [(text, f"mode={text}") for text in texts])
+
+
+def _parameter(metafunc: pytest.Metafunc, name: str, values: list[tuple[Any, str]]) -> None:
+    metafunc.fixturenames.append(name)
+    cases: list[ParameterSet] = [pytest.param(value, id=text) for value, text in values]
+    metafunc.parametrize(name, cases, indirect=True, scope="function")
+
+
+# --- conditions ----------------------------------------------------------------------------
+
+
+def wanted_of(item: pytest.Function) -> Wanted:
+    """What a marked test asks for; raises ConfigError where that cannot be kept."""
+    given, settings = arguments_of(item), settings_of(item.config)
+    parameters: Mapping[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
+    option = item.config.getoption
+    for name, own in (("--ws-seed", "seed"), ("--ws-schedule", "schedule")):
+        if option(name) is not None:
+            given[own] = option(name)
+    if option("--ws-strict-escapes"):
+        given["escapes"] = "error"
+    if SEED in parameters:
+        given["seed"] = parameters[SEED]
+    if MODE in parameters:
+        given["mode"] = parameters[MODE]
+
+    def value(name: str) -> Any:
+        return given.get(name, getattr(settings, name))
+
+    mode = mode_text(given["mode"]) if given.get("mode") is not None else ""
+    conditions = _repeated(option("--ws-repro"), _conditions(given, value, mode, settings))
+    return Wanted(
+        conditions=conditions,
+        golden=_golden(given.get("golden"), item, conditions.seed, mode),
+        mode=mode,
+        order=value("order"),
+        tolerance_ms=value("tolerance_ms"),
+        ignore=(*settings.ignore, *given.get("ignore", ())),
+    )
+
+
+def _conditions(
+    given: Mapping[str, Any], value: Callable[[str], Any], mode: str, settings: Settings
+) -> Conditions:
+    config, schedule = given.get("config", DEFAULT), value("schedule")
+    if isinstance(config, Mapping):
+        config = MockConfiguration(**config)
+    plan = plan_of(given.get("plan"))
+    return Conditions(
+        seed=require_seed(value("seed")),
+        schedule=schedule if isinstance(schedule, Schedule) else Schedule(schedule),
+        plan=plan,
+        config=plan.applied(config.replace(mode=_modes(mode)) if mode else config),
+        profile=value("profile"),
+        redactor=Redactor(settings.redact_keys, settings.keep_keys),
+        threads=value("threads"),
+        preempt=given.get("preempt", ()),
+        escapes=value("escapes"),
+    )
+
+
+def _repeated(path: str | None, conditions: Conditions) -> Conditions:
+    """``conditions``, but with the seed, faults and order of what ``path`` keeps."""
+    if path is None:
+        return conditions
+    seed, plan = _kept(path)
+    seed = conditions.seed if seed is None else seed
+    schedule = Schedule() if plan.exact else conditions.schedule
+    config = plan.applied(conditions.config)
+    return replace(conditions, seed=seed, plan=plan, schedule=schedule, config=config)
+
+
+def _kept(path: str) -> tuple[int | None, FaultPlan]:
+    if not path.endswith(".rws"):
+        plan = plan_of(path)
+        return plan.seed, plan
+    from replay_ws.api import load
+
+    session = load(path)
+    return session.seed, plan_of(session.plan) if len(session.plan) else NO_PLAN
+
+
+def _golden(template: Any, item: pytest.Function, seed: int, mode: str) -> str:
+    """The name of a test's golden, in which ``{seed}``, ``{mode}`` and ``{test}`` are its own."""
+    if template in (None, False):
+        return ""
+    test = item.originalname
+    name = test if template is True else template
+    try:
+        name = str(name).format(seed=seed, mode=mode or "normal", test=test)
+    except (LookupError, ValueError) as error:
+        raise ConfigError(
+            f"golden={template!r:.80} cannot be filled in",
+            where=item.nodeid,
+            mend="a name may hold {seed}, {mode} and {test}",
+        ) from error
+    return name.removesuffix(".rws")

@@ -1,0 +1,208 @@
+"""The end of a test run: goldens are written, unused ones are told, failures are summed up.
+
+In one process only: the one that has the terminal. What the tests did comes with their reports, see
+``facts``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from replay_ws.api import load, save
+from replay_ws.errors import CassetteError
+from replay_ws.pytest_plugin.options import settings_of, updates
+
+FORMAT = 1
+"""Of the JSON report."""
+
+
+@dataclass(slots=True)
+class Told:
+    """One marked test: its facts, and how its phases ended."""
+
+    facts: dict[str, Any]
+    location: tuple[str, int | None, str]
+    outcomes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> str:
+        """``passed``, ``failed`` or ``skipped``."""
+        ends = self.outcomes.values()
+        return next((end for end in ("failed", "skipped") if end in ends), "passed")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it passed from set-up to tear-down."""
+        return self.outcome == "passed" and len(self.outcomes) == 3
+
+
+class Summary:
+    """Collects what reports tell, and acts on it when all tests are done.
+
+    ``left_out`` tests were deselected.
+    """
+
+    def __init__(self, config: pytest.Config, left_out: int) -> None:
+        self._config = config
+        self._settings = settings_of(config)
+        self._updates = updates(config)
+        self._tests: dict[str, Told] = {}
+        self._left_out = left_out
+        self._lines: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        facts = getattr(report, "replay_ws", None)
+        if facts is None:
+            self._left_out += report.skipped and "replay_ws" in report.keywords
+            return
+        told = self._tests.setdefault(report.nodeid, Told(facts, report.location))
+        told.facts = facts
+        told.outcomes[report.when] = report.outcome
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self._left_out += getattr(node, "workeroutput", {}).get("replay_ws_left_out", 0)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        failed = Counter(told.outcome for told in self._tests.values())["failed"]
+        if not self._write_goldens():
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if exitstatus == pytest.ExitCode.OK and self._is_complete():
+            self._tell_unused()
+        if failed:
+            where = self._shown(self._settings.artifact_folder / "failed")
+            self._lines.append(f"sessions of failed tests are in {where}")
+        shutil.rmtree(self._settings.artifact_folder / "proposed", ignore_errors=True)
+        self._write_report()
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self._lines:
+            terminalreporter.section("replay_ws", sep="-")
+            for line in self._lines:
+                terminalreporter.line(line)
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            for line in self._annotations():
+                terminalreporter.line(line)
+
+    # --- goldens ---------------------------------------------------------------------------
+
+    def _write_goldens(self) -> bool:
+        """Write what passed tests propose; False where two propose different things."""
+        proposed: dict[str, list[tuple[Told, str, str]]] = {}
+        for told in self._tests.values():
+            for name, file, fingerprint in told.facts["proposals"]:
+                proposed.setdefault(name, []).append((told, file, fingerprint))
+        written: Counter[str] = Counter()
+        agreed = True
+        for name, proposals in sorted(proposed.items()):
+            path = self._settings.golden_folder / f"{name}.rws"
+            failed = [told.facts["nodeid"] for told, _, _ in proposals if not told.is_whole]
+            if failed:
+                self._lines.append(f"not written: {self._shown(path)}, for {failed[0]} failed")
+            elif len({fingerprint for _, _, fingerprint in proposals}) > 1:
+                agreed = False
+                self._lines += _contradiction(self._shown(path), [t for t, _, _ in proposals])
+            else:
+                verb = "updated" if path.exists() else "created"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                save(load(proposals[0][1]), path)
+                written[verb] += 1
+                self._lines.append(f"{verb} {self._shown(path)}")
+        if written:
+            self._lines.append("read them before you commit them: replay-ws cat, git diff")
+        return agreed
+
+    def _is_complete(self) -> bool:
+        """Whether all tests of the project ran, so that what no test named nobody needs."""
+        config = self._config
+        if self._left_out or config.option.collectonly:
+            return False
+        if config.args_source is not pytest.Config.ArgsSource.ARGS:
+            return True
+        whole = {config.rootpath, *(config.rootpath / path for path in config.getini("testpaths"))}
+        here = config.invocation_params.dir
+        return any((here / argument).resolve() in whole for argument in config.args)
+
+    def _tell_unused(self) -> None:
+        used = {name for told in self._tests.values() for name in told.facts["goldens"]}
+        folder = self._settings.golden_folder
+        unused = [
+            path
+            for path in sorted(folder.rglob("*.rws"))
+            if str(path.relative_to(folder).with_suffix("").as_posix()) not in used
+            and _is_ours(path)
+        ]
+        if "trim" in self._updates:
+            for path in unused:
+                path.unlink()
+                self._lines.append(f"removed {self._shown(path)}")
+        elif unused:
+            self._lines.append("goldens that no test names (--ws-update=trim removes them):")
+            self._lines += [f"  {self._shown(path)}" for path in unused]
+
+    # --- what is told ----------------------------------------------------------------------
+
+    def _write_report(self) -> None:
+        name = self._config.getoption("--ws-report")
+        if not name:
+            return
+        path = self._config.invocation_params.dir / name
+        tests = [
+            {
+                **told.facts,
+                "outcome": told.outcome,
+                "seconds_virtual": told.facts["virtual_ms"] / 1e3,
+            }
+            for told in self._tests.values()
+        ]
+        document = {"format": FORMAT, "tests": tests, "goldens": self._lines}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.partial")
+        partial.write_text(f"{json.dumps(document, indent=2)}\n", "utf-8")
+        partial.replace(path)
+
+    def _annotations(self) -> Iterator[str]:
+        """Lines that a GitHub workflow shows beside the code: where, and the first divergence."""
+        for told in self._tests.values():
+            if told.outcome == "failed":
+                path, line, name = told.location
+                place = f"file={path},line={(line or 0) + 1},title={_escaped(name, ':,')}"
+                message = f"{told.facts['first']}\n{told.facts['rerun']}"
+                yield f"::error {place}::{_escaped(message)}"
+
+    def _shown(self, path: Path) -> str:
+        here = self._config.invocation_params.dir
+        return os.path.relpath(path, here) if path.is_relative_to(here) else str(path)
+
+
+def _contradiction(path: str, tests: list[Told]) -> list[str]:
+    names = [f"  {told.facts['nodeid']}" for told in tests]
+    return [
+        f"not written: {path}, for these tests would write it differently:",
+        *names,
+        "  mend: give each its own, as in golden='{test}-{mode}-{seed}'",
+    ]
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a test run wrote this golden: others may be there for other reasons."""
+    try:
+        return load(path).log.header.source.startswith("pytest ")
+    except CassetteError:
+        return False
+
+
+def _escaped(text: str, more: str = "") -> str:
+    for char in f"%\r\n{more}":
+        text = text.replace(char, f"%{ord(char):02X}")
+    return text
