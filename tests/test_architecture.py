@@ -70,7 +70,17 @@ IMPURE_MODULES = {
 IMPURE_CALLS = {"open", "print", "input", "datetime.now", "date.today", "uuid.uuid1", "uuid.uuid4"}
 
 # Loaded inside the function that needs it: `import replay_ws` must stay quick.
-HEAVY = {"click", "deepdiff", "freezegun", "hypothesis", "pytest", "pytest_asyncio", "rich", "yaml"}
+HEAVY = {
+    "click",
+    "deepdiff",
+    "freezegun",
+    "hypothesis",
+    "libcst",
+    "pytest",
+    "pytest_asyncio",
+    "rich",
+    "yaml",
+}
 HEAVY_AT_HOME = {"cli": {"click"}, "pytest_plugin": {"pytest"}}
 
 LINES_MAX = 450
