@@ -54,23 +54,38 @@ class Difference:
                 yield Line(f"  bit for bit: digest {self.run.digest}")
             return
         yield Line(f"different: {names}", Tone.BAD)
-        counts = " · ".join(f"{n:,} {name}" for name, n in self.diff.counts.items() if n)
-        matched = f"{self.diff.matched:,} of {count} match, order {self.diff.order}"
-        yield Line(f"  {counts}   ({matched})")
-        if self.golden.ledger != self.run.ledger:
-            yield Line(f"  golden  {ledger_text(self.golden.ledger)}")
-            yield Line(f"  run     {ledger_text(self.run.ledger)}")
+        yield self.counts()
+        yield from self.ledgers()
         yield Line()
-        yield from self._first()
-        if len(self.diff.divergences) > 1:
-            yield Line()
-            yield Line("then", Tone.HEAD)
-            lines = [short_line(self.diff, divergence) for divergence in self.diff.divergences]
-            yield from capped(lines[1:], LISTED_MAX)
+        yield from self.first()
+        yield from self.others(LISTED_MAX)
         yield Line()
         yield Line(f"next: {self._next()}")
 
-    def _first(self) -> Iterator[Line]:
+    def counts(self) -> Line:
+        """How many events differ in which way, and how many do not."""
+        counts = " · ".join(f"{n:,} {name}" for name, n in self.diff.counts.items() if n)
+        golden = plural(self.diff.golden_count, "event")
+        matched = f"{self.diff.matched:,} of {golden} match, order {self.diff.order}"
+        return Line(f"  {counts}   ({matched})")
+
+    def ledgers(self) -> Iterator[Line]:
+        """Where the messages ended on both sides, if that is not the same."""
+        if self.golden.ledger != self.run.ledger:
+            yield Line(f"  golden  {ledger_text(self.golden.ledger)}")
+            yield Line(f"  run     {ledger_text(self.run.ledger)}")
+
+    def others(self, limit: int) -> Iterator[Line]:
+        """At most ``limit`` divergences after the first, and how many there are beyond them."""
+        rest = self.diff.divergences[1:]
+        if not rest:
+            return
+        yield Line()
+        yield Line("then", Tone.HEAD)
+        lines = [short_line(self.diff, divergence) for divergence in rest[:limit]]
+        yield from capped([*lines, *[""] * (len(rest) - limit)], limit)
+
+    def first(self) -> Iterator[Line]:
         """The first divergence, among what was delivered around it."""
         first = self.diff.first
         assert first is not None
