@@ -8,7 +8,7 @@ to sum up.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -109,44 +109,57 @@ def pytest_runtest_makereport(
     return report
 
 
-class _Listener:
-    """Waits for a first test with something to tell, and then has it summed up."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-        self._left_out = 0
-
-    def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        self._left_out += len(items)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if hasattr(report, "replay_ws"):
-            self._begin().pytest_runtest_logreport(report)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if self._config.getoption("--ws-update") or self._config.getoption("--ws-report"):
-            self._begin().pytest_sessionfinish(session, exitstatus)
-
-    def _begin(self) -> Summary:
-        from replay_ws.pytest_plugin.summary import Summary
-
-        plugins = self._config.pluginmanager
-        summary = Summary(self._config, self._left_out)
-        plugins.unregister(self)
-        plugins.register(summary, "replay_ws_summary")
-        return summary
-
-
-class _Worker:
-    """Tells the process with the terminal how many tests were left out here."""
+class _LeftOut:
+    """Counts the tests that were not run: after such a run nobody knows what is unused."""
 
     def __init__(self) -> None:
-        self._left_out = 0
+        self.count = 0
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        self._left_out += len(items)
+        self.count += len(items)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.count += report.skipped and "replay_ws" in report.keywords
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self.count += getattr(node, "workeroutput", {}).get("replay_ws_left_out", 0)
+
+
+class _Worker(_LeftOut):
+    """Tells the process with the terminal what was left out here."""
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         told: dict[str, object] = session.config.workeroutput  # type: ignore[attr-defined]
-        told["replay_ws_left_out"] = self._left_out
+        told["replay_ws_left_out"] = self.count
+
+
+class _Listener(_LeftOut):
+    """Waits for a first test with something to tell, and then has it summed up."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        super().__init__()
+        self._config = config
+        self._summary: Summary | None = None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        super().pytest_runtest_logreport(report)
+        if hasattr(report, "replay_ws"):
+            self._begun().add(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        option = self._config.getoption
+        if self._summary or option("--ws-update") or option("--ws-report"):
+            self._begun().finish(session, exitstatus, left_out=self.count)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._summary:
+            self._summary.show(terminalreporter)
+
+    def _begun(self) -> Summary:
+        if self._summary is None:
+            from replay_ws.pytest_plugin.summary import Summary
+
+            self._summary = Summary(self._config)
+        return self._summary

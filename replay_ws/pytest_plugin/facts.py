@@ -48,16 +48,16 @@ def facts_of(item: pytest.Item) -> Facts:
     return item.stash.setdefault(FACTS, Facts(item.nodeid))
 
 
+def shown_path(config: pytest.Config, path: Path) -> str:
+    """A path as a command line in the current folder names it."""
+    here = config.invocation_params.dir
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
 def shown_id(item: pytest.Item) -> str:
-    """The test as a command line in the current folder names it."""
-    config = item.config
-    path = Path(item.path)
-    try:
-        shown = str(path.relative_to(config.invocation_params.dir))
-    except ValueError:
-        shown = str(path)
+    """A test as a command line in the current folder names it."""
     _, colons, name = item.nodeid.partition("::")
-    return f"{shown}{colons}{name}"
+    return f"{shown_path(item.config, item.path)}{colons}{name}"
 
 
 def rerun_line(item: pytest.Item) -> str:

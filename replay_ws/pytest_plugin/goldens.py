@@ -7,7 +7,6 @@ also when workers run the tests.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ import pytest
 from replay_ws.api import compare, load
 from replay_ws.clock import ms
 from replay_ws.errors import ConfigError, GoldenMismatch, did_you_mean
-from replay_ws.pytest_plugin.facts import facts_of, rerun_line, shown_id
+from replay_ws.pytest_plugin.facts import facts_of, rerun_line, shown_id, shown_path
 from replay_ws.pytest_plugin.kept import path_of_failed, propose
 from replay_ws.pytest_plugin.options import Settings, is_departure, settings_of, updates
 from replay_ws.report.blocks import command
@@ -157,5 +156,4 @@ class Goldens:
         return path_of_failed(self._settings.artifact_folder, self._item.nodeid)
 
     def _shown(self, path: Path) -> str:
-        here = self._item.config.invocation_params.dir
-        return os.path.relpath(path, here) if path.is_relative_to(here) else str(path)
+        return shown_path(self._item.config, path)

@@ -7,10 +7,10 @@ the loop of the run. Fixtures of a wider scope than one test belong to no run.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,9 +18,9 @@ from _pytest.fixtures import FixtureDef, SubRequest, resolve_fixture_function
 
 from replay_ws.clock import NS_PER_MS
 from replay_ws.errors import DeterminismError, GoldenMismatch, ReplayWsError
-from replay_ws.pytest_plugin.facts import facts_of, rerun_line, shown_id
+from replay_ws.pytest_plugin.facts import facts_of, rerun_line, shown_id, shown_path
 from replay_ws.pytest_plugin.goldens import Goldens
-from replay_ws.pytest_plugin.kept import forget_failed, keep_failed, path_of_failed
+from replay_ws.pytest_plugin.kept import forget_failed, keep_failed
 from replay_ws.pytest_plugin.marker import NAME, Wanted, wanted_of
 from replay_ws.pytest_plugin.options import settings_of
 from replay_ws.pytest_plugin.twice import Twice
@@ -52,11 +52,10 @@ class MarkedItems:
         if self._twice is not None and _is_marked(item):
             self._twice.run_before(item, nextitem, lambda: item.stash.get(_SESSION, None))
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """After pytest's own marks have been asked whether to skip, and before any fixture."""
         if _is_marked(item):
             _begin(item)
-        return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(
@@ -175,7 +174,9 @@ def _compare_with_golden(item: pytest.Function, session: Session) -> None:
     wanted, facts = item.stash[WANTED], facts_of(item)
     facts.events, facts.virtual_ms = session.ledger.sent, session.end_ns / NS_PER_MS
     facts.digest = session.digest
-    if wanted.golden:
+    if not wanted.golden:
+        return
+    try:
         Goldens(item).check(
             wanted.golden,
             session,
@@ -183,6 +184,10 @@ def _compare_with_golden(item: pytest.Function, session: Session) -> None:
             tolerance_ms=wanted.tolerance_ms,
             ignore=wanted.ignore,
         )
+    except GoldenMismatch:
+        raise
+    except ReplayWsError as error:  # the golden is damaged, or cannot be compared so
+        pytest.fail(str(error), pytrace=False)
 
 
 def _tell_failure(
@@ -193,11 +198,15 @@ def _tell_failure(
     facts, folder = facts_of(item), settings_of(item.config).artifact_folder
     assert call.excinfo is not None
     facts.first = facts.first or call.excinfo.exconly(tryshort=True).splitlines()[0]
-    texts = {"failure.txt": report.longreprtext, "rerun.txt": facts.rerun}
     if facts.details:
-        texts["diff.txt"] = facts.details
         report.sections.append(("replay_ws: all differences", facts.details))
-    facts.kept = str(keep_failed(folder, item.nodeid, session, texts))
+    if session.ledger.sent:
+        texts = {"failure.txt": report.longreprtext, "rerun.txt": facts.rerun}
+        if facts.details:
+            texts["diff.txt"] = facts.details
+        facts.kept = str(keep_failed(folder, item.nodeid, session, texts))
+    elif call.when != "call":  # a fixture that is missing, and nothing of ours
+        return
     if not isinstance(call.excinfo.value, _OWN_WORDS):
         report.sections.append(("replay_ws", "\n".join(_story(item, session))))
 
@@ -206,11 +215,10 @@ def _story(item: pytest.Item, session: Session) -> Iterator[str]:
     facts, wanted = facts_of(item), item.stash[WANTED]
     mode = f", mode {wanted.mode}" if wanted.mode else ""
     yield f"seed {facts.seed}{mode}, schedule {facts.schedule}: {ledger_text(session.ledger)}"
-    kept = path_of_failed(settings_of(item.config).artifact_folder, item.nodeid)
-    with contextlib.suppress(ValueError):
-        kept = kept.relative_to(item.config.invocation_params.dir)
-    yield f"see     replay-ws cat {kept}"
-    yield f"again   pytest {shown_id(item)!r} --ws-repro={kept}"
+    if facts.kept:
+        kept = shown_path(item.config, Path(facts.kept))
+        yield f"see     replay-ws cat {kept}"
+        yield f"again   pytest {shown_id(item)!r} --ws-repro={kept}"
     yield f"rerun   {facts.rerun}"
 
 

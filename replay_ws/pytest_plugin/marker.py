@@ -10,8 +10,9 @@ import pytest
 
 from replay_ws.api import plan_of
 from replay_ws.cassette.redaction import Redactor
+from replay_ws.diff.ignoring import rule_of
 from replay_ws.errors import ConfigError, unknown
-from replay_ws.faults.configuration import DEFAULT, MockConfiguration, require_seed
+from replay_ws.faults.configuration import DEFAULT, MockConfiguration, require_configuration, require_seed
 from replay_ws.faults.modes import modes_of
 from replay_ws.faults.plans import NO_PLAN, FaultPlan
 from replay_ws.pytest_plugin.options import Settings, settings_of
@@ -170,8 +171,15 @@ def wanted_of(item: pytest.Function) -> Wanted:
         mode=mode,
         order=value("order"),
         tolerance_ms=value("tolerance_ms"),
-        ignore=(*settings.ignore, *given.get("ignore", ())),
+        ignore=(*settings.ignore, *_rules(given.get("ignore", ()))),
     )
+
+
+def _rules(value: Any) -> tuple[str, ...]:
+    texts = (value,) if isinstance(value, str) else tuple(value)
+    for text in texts:
+        rule_of(text)
+    return texts
 
 
 def _conditions(
@@ -180,6 +188,7 @@ def _conditions(
     config, schedule = given.get("config", DEFAULT), value("schedule")
     if isinstance(config, Mapping):
         config = MockConfiguration(**config)
+    require_configuration(config)
     plan = plan_of(given.get("plan"))
     return Conditions(
         seed=require_seed(value("seed")),

@@ -19,6 +19,7 @@ import pytest
 
 from replay_ws.api import load, save
 from replay_ws.errors import CassetteError
+from replay_ws.pytest_plugin.facts import shown_path
 from replay_ws.pytest_plugin.options import settings_of, updates
 
 FORMAT = 1
@@ -46,38 +47,27 @@ class Told:
 
 
 class Summary:
-    """Collects what reports tell, and acts on it when all tests are done.
+    """Collects what reports tell, and acts on it when all tests are done."""
 
-    ``left_out`` tests were deselected.
-    """
-
-    def __init__(self, config: pytest.Config, left_out: int) -> None:
+    def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._settings = settings_of(config)
         self._updates = updates(config)
         self._tests: dict[str, Told] = {}
-        self._left_out = left_out
         self._lines: list[str] = []
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        facts = getattr(report, "replay_ws", None)
-        if facts is None:
-            self._left_out += report.skipped and "replay_ws" in report.keywords
-            return
-        told = self._tests.setdefault(report.nodeid, Told(facts, report.location))
-        told.facts = facts
+    def add(self, report: Any) -> None:
+        """Take the report of one phase of a marked test."""
+        told = self._tests.setdefault(report.nodeid, Told(report.replay_ws, report.location))
+        told.facts = report.replay_ws
         told.outcomes[report.when] = report.outcome
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        self._left_out += getattr(node, "workeroutput", {}).get("replay_ws_left_out", 0)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+    def finish(self, session: pytest.Session, exitstatus: int, *, left_out: int) -> None:
+        """Write goldens and the report; ``left_out`` tests were not run."""
         failed = Counter(told.outcome for told in self._tests.values())["failed"]
         if not self._write_goldens():
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        if exitstatus == pytest.ExitCode.OK and self._is_complete():
+        if exitstatus == pytest.ExitCode.OK and not left_out and self._is_complete():
             self._tell_unused()
         if failed:
             where = self._shown(self._settings.artifact_folder / "failed")
@@ -85,14 +75,13 @@ class Summary:
         shutil.rmtree(self._settings.artifact_folder / "proposed", ignore_errors=True)
         self._write_report()
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+    def show(self, terminal: pytest.TerminalReporter) -> None:
+        """Say what was done, and what a workflow shows beside the code."""
         if self._lines:
-            terminalreporter.section("replay_ws", sep="-")
-            for line in self._lines:
-                terminalreporter.line(line)
-        if os.environ.get("GITHUB_ACTIONS") == "true":
-            for line in self._annotations():
-                terminalreporter.line(line)
+            terminal.section("replay_ws", sep="-")
+        annotations = self._annotations() if os.environ.get("GITHUB_ACTIONS") == "true" else ()
+        for line in (*self._lines, *annotations):
+            terminal.line(line)
 
     # --- goldens ---------------------------------------------------------------------------
 
@@ -125,7 +114,7 @@ class Summary:
     def _is_complete(self) -> bool:
         """Whether all tests of the project ran, so that what no test named nobody needs."""
         config = self._config
-        if self._left_out or config.option.collectonly:
+        if config.option.collectonly:
             return False
         if config.args_source is not pytest.Config.ArgsSource.ARGS:
             return True
@@ -181,8 +170,7 @@ class Summary:
                 yield f"::error {place}::{_escaped(message)}"
 
     def _shown(self, path: Path) -> str:
-        here = self._config.invocation_params.dir
-        return os.path.relpath(path, here) if path.is_relative_to(here) else str(path)
+        return shown_path(self._config, path)
 
 
 def _contradiction(path: str, tests: list[Told]) -> list[str]:

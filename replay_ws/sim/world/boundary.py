@@ -90,6 +90,7 @@ class Boundary:
 
     def meet(self, call: str, escape: Escape) -> None:
         """``call`` is about to leave the run: an EscapeError, or a warning and a note of it."""
+        __tracebackhide__ = True
         where = _place_of_call()
         error = escape.error(call, where)
         if not self._warns:
@@ -173,6 +174,7 @@ def _place_of_call() -> str:
 def _guard(real: Any, shown: str, calls: Calls) -> Callable[..., Any]:
     @functools.wraps(real)
     def guard(*args: Any, **options: Any) -> Any:
+        __tracebackhide__ = True
         boundary = _here.boundary
         if boundary is None or not boundary.is_open or calls.spares(*args, **options):
             return real(*args, **options)
@@ -200,6 +202,7 @@ def _thread_guard(real: Any, shown: str, calls: Calls) -> Callable[..., Any]:
 
     @functools.wraps(real)
     def start(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        __tracebackhide__ = True
         boundary = _here.boundary
         if boundary is None or not boundary.is_open:
             return real(function, *args, **options)
