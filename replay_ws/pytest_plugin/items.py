@@ -106,10 +106,10 @@ class MarkedItems:
             try:
                 session = run.body(functools.partial(function, **arguments), is_async=is_async)
             except BaseException as error:
-                if isinstance(found := getattr(error, "session", None), Session):
-                    item.stash[_SESSION] = found
+                if isinstance(left := getattr(error, "session", None), Session):
+                    _take(item, left)
                 raise
-            item.stash[_SESSION] = session
+            _take(item, session)
             if self._twice is not None:
                 self._twice.compare(item, session)
             _compare_with_golden(item, session)
@@ -122,6 +122,7 @@ class MarkedItems:
             return (yield)
         finally:
             if RUN in item.stash:
+                item.stash[_SESSION] = _session_of(item)
                 item.stash[RUN].close()
                 del item.stash[RUN]
 
@@ -132,7 +133,7 @@ class MarkedItems:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        if RUN not in item.stash:
+        if WANTED not in item.stash:
             return report
         if call.excinfo is not None and isinstance(call.excinfo.value, _OWN_WORDS):
             report.longrepr = str(call.excinfo.value)
@@ -156,6 +157,8 @@ def _begin(item: pytest.Item) -> None:
         run = StagedRun(item.obj, wanted.conditions, source=f"pytest {item.nodeid}")
     except ReplayWsError as error:
         pytest.fail(str(error), pytrace=False)
+    if _SESSION in item.stash:  # of an earlier run of the same test
+        del item.stash[_SESSION]
     item.stash[WANTED], item.stash[RUN] = wanted, run
     facts = facts_of(item)
     conditions = wanted.conditions
@@ -171,9 +174,7 @@ def _is_function(item: pytest.Function) -> bool:
 
 def _compare_with_golden(item: pytest.Function, session: Session) -> None:
     __tracebackhide__ = True
-    wanted, facts = item.stash[WANTED], facts_of(item)
-    facts.events, facts.virtual_ms = session.ledger.sent, session.end_ns / NS_PER_MS
-    facts.digest = session.digest
+    wanted = item.stash[WANTED]
     if not wanted.golden:
         return
     try:
@@ -194,7 +195,7 @@ def _tell_failure(
     item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[None]
 ) -> None:
     """Keep the session of a failed test, and say how it comes back."""
-    session = item.stash.get(_SESSION, None) or item.stash[RUN].finish()
+    session = _session_of(item)
     facts, folder = facts_of(item), settings_of(item.config).artifact_folder
     assert call.excinfo is not None
     facts.first = facts.first or call.excinfo.exconly(tryshort=True).splitlines()[0]
@@ -209,6 +210,19 @@ def _tell_failure(
         return
     if not isinstance(call.excinfo.value, _OWN_WORDS):
         report.sections.append(("replay_ws", "\n".join(_story(item, session))))
+
+
+def _take(item: pytest.Item, session: Session) -> None:
+    """Take note of what a test left."""
+    item.stash[_SESSION] = session
+    facts = facts_of(item)
+    facts.digest, facts.events = session.digest, session.ledger.sent
+    facts.virtual_ms = session.end_ns / NS_PER_MS
+
+
+def _session_of(item: pytest.Item) -> Session:
+    """What a test left, or its fixtures if it was never called."""
+    return item.stash[_SESSION] if _SESSION in item.stash else item.stash[RUN].finish()
 
 
 def _story(item: pytest.Item, session: Session) -> Iterator[str]:

@@ -12,7 +12,12 @@ from replay_ws.api import plan_of
 from replay_ws.cassette.redaction import Redactor
 from replay_ws.diff.ignoring import rule_of
 from replay_ws.errors import ConfigError, unknown
-from replay_ws.faults.configuration import DEFAULT, MockConfiguration, require_configuration, require_seed
+from replay_ws.faults.configuration import (
+    DEFAULT,
+    MockConfiguration,
+    require_configuration,
+    require_seed,
+)
 from replay_ws.faults.modes import modes_of
 from replay_ws.faults.plans import NO_PLAN, FaultPlan
 from replay_ws.pytest_plugin.options import Settings, settings_of

@@ -6,7 +6,6 @@ Every option and marker carries our prefix, so that it meets no other plugin's.
 from __future__ import annotations
 
 import os
-import tomllib
 from argparse import ArgumentTypeError
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -155,6 +154,8 @@ def settings_of(config: pytest.Config) -> Settings:
 
 
 def _read(path: Path, root: Path) -> Settings:
+    import tomllib
+
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:

@@ -250,15 +250,17 @@ def test_hypothesis_calls_the_test_for_each_of_its_examples(project: Project) ->
         """
         from hypothesis import HealthCheck, given, settings, strategies as st
 
+        few = settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+
         @pytest.mark.replay_ws
-        @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        @few
         @given(number=st.integers(0, 3))
         async def test_async(mock_websocket_manager, number):
             await mock_websocket_manager.send_to_thread("t", {"type": "x", "n": number})
             await asyncio.sleep(60)
 
         @pytest.mark.replay_ws
-        @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        @few
         @given(number=st.integers(0, 3))
         def test_plain(mock_websocket_manager, number):
             asyncio.run(agent(mock_websocket_manager, "x"))
