@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from replay_ws.errors import DeadlockError as DeadlockError
     from replay_ws.errors import DeterminismError as DeterminismError
     from replay_ws.errors import EscapeError as EscapeError
+    from replay_ws.errors import ExpectationError as ExpectationError
     from replay_ws.errors import GoldenMismatch as GoldenMismatch
     from replay_ws.errors import ProgramError as ProgramError
     from replay_ws.errors import RaceError as RaceError
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from replay_ws.faults.timeline import Fault as Fault
     from replay_ws.faults.toxics import Toxic as Toxic
     from replay_ws.metrics import Metrics as Metrics
+    from replay_ws.mock.assertions import WebSocketAssertions as WebSocketAssertions
     from replay_ws.mock.manager import MockWebSocketManager as MockWebSocketManager
     from replay_ws.mock.metrics import WebSocketMetrics as WebSocketMetrics
     from replay_ws.mock.results import SendResult as SendResult
@@ -55,8 +57,8 @@ _HOMES = {
     "replay_ws.api": "check compare load replay run save",
     "replay_ws.cassette.redaction": "Redactor",
     "replay_ws.errors": (
-        "CassetteError ConfigError DeadlockError DeterminismError EscapeError GoldenMismatch "
-        "ProgramError RaceError ReplayWsError SourceError"
+        "CassetteError ConfigError DeadlockError DeterminismError EscapeError "
+        "ExpectationError GoldenMismatch ProgramError RaceError ReplayWsError SourceError"
     ),
     "replay_ws.events.model": "Decision Event Fate Incident Ledger Plan",
     "replay_ws.faults.configuration": "MockConfiguration",
@@ -74,6 +76,7 @@ _HOMES = {
     "replay_ws.sim.loop": "VirtualLoop",
     "replay_ws.sim.schedule": "Schedule",
     "replay_ws.sim.races.watching": "watch",
+    "replay_ws.mock.assertions": "WebSocketAssertions",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

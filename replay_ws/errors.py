@@ -4,7 +4,7 @@ The three facts are attributes, so that a program can use them too; ``str(error)
 them in that order, one under the other. The classes tell apart who has to act: the user
 (``ConfigError``), the owner of a file (``CassetteError``, ``SourceError``), the author of the
 program under test (``ProgramError``, ``DeadlockError``, ``DeterminismError``, ``EscapeError``,
-``GoldenMismatch``).
+``ExpectationError``, ``GoldenMismatch``).
 """
 
 from __future__ import annotations
@@ -126,6 +126,21 @@ _MEND_RACE = (
 
 class EscapeWarning(UserWarning):
     """A run was let through to something outside of it, so that it cannot be replayed."""
+
+
+class ExpectationError(ReplayWsError, AssertionError):
+    """What a test expects of a mock is not so; ``lines`` show the events that it is about."""
+
+    def __init__(
+        self, what: str, *, where: str = "", mend: str = "", lines: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(what, where=where, mend=mend)
+        self.lines = lines
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        mend = [f"mend: {self.mend}"] if self.mend else []
+        return "\n  ".join([head, *self.lines, *mend])
 
 
 class GoldenMismatch(ReplayWsError, AssertionError):

@@ -107,6 +107,11 @@ class Objects:
         self._watched[id(target)] = watched
         return target
 
+    def accesses(self, target: object) -> int:
+        """How many places of ``target`` were accessed since it is watched."""
+        watched = self._watched.get(id(target))
+        return 0 if watched is None else len(watched.places)
+
     def _label(self, target: object) -> str:
         kind = type(target).__name__
         count = self._counts[kind] = self._counts.get(kind, 0) + 1

@@ -48,6 +48,10 @@ class Watcher:
         """What was found so far, also by what was watched with ``report="collect"``."""
         return self._objects.races.races if self._objects is not None else ()
 
+    def accesses(self, target: object) -> int:
+        """How many places of ``target`` were accessed since it is watched; 0 if it is not."""
+        return self._objects.accesses(target) if self._objects is not None else 0
+
     def refuse_races(self) -> None:
         """Raise RaceError if there are races that must not be."""
         refused = self._objects.races.refused if self._objects is not None else ()
@@ -83,7 +87,7 @@ class Watcher:
 _watchers: list[Watcher] = []
 
 
-def _current() -> Watcher | None:
+def current() -> Watcher | None:
     """The watcher of the run that the caller is in; a managed thread has no running loop."""
     loop = asyncio._get_running_loop()
     for watcher in _watchers:
@@ -126,7 +130,7 @@ def watch(
         return functools.partial(watch, name=name, strict=strict, report=report)
     if isinstance(target, type):
         return _watch_instances(target, name=name, strict=strict, report=report)
-    watcher = _current()
+    watcher = current()
     if watcher is None:
         raise ConfigError(
             "watch() was called outside of a run",
@@ -143,7 +147,7 @@ def _watch_instances(
     @functools.wraps(original)
     def init(self: Any, *args: Any, **options: Any) -> None:
         original(self, *args, **options)
-        watcher = _current()
+        watcher = current()
         if watcher is not None:
             watcher.watch(self, name, is_strict=strict, report=report)
 
