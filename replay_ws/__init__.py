@@ -40,6 +40,14 @@ if TYPE_CHECKING:
     from replay_ws.faults.toxics import Toxic as Toxic
     from replay_ws.metrics import Metrics as Metrics
     from replay_ws.mock.assertions import WebSocketAssertions as WebSocketAssertions
+    from replay_ws.mock.factories import create_auth_testing_mock as create_auth_testing_mock
+    from replay_ws.mock.factories import create_basic_mock as create_basic_mock
+    from replay_ws.mock.factories import create_compliance_mock as create_compliance_mock
+    from replay_ws.mock.factories import create_concurrency_mock as create_concurrency_mock
+    from replay_ws.mock.factories import create_performance_mock as create_performance_mock
+    from replay_ws.mock.factories import create_resilience_mock as create_resilience_mock
+    from replay_ws.mock.factories import create_resource_limits_mock as create_resource_limits_mock
+    from replay_ws.mock.factories import create_slow_network_mock as create_slow_network_mock
     from replay_ws.mock.manager import MockWebSocketManager as MockWebSocketManager
     from replay_ws.mock.metrics import WebSocketMetrics as WebSocketMetrics
     from replay_ws.mock.results import SendResult as SendResult
@@ -77,6 +85,11 @@ _HOMES = {
     "replay_ws.sim.schedule": "Schedule",
     "replay_ws.sim.races.watching": "watch",
     "replay_ws.mock.assertions": "WebSocketAssertions",
+    "replay_ws.mock.factories": (
+        "create_auth_testing_mock create_basic_mock create_compliance_mock "
+        "create_concurrency_mock create_performance_mock create_resilience_mock "
+        "create_resource_limits_mock create_slow_network_mock"
+    ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -79,7 +79,7 @@ class MockWebSocketManager:
         """A mock for ``basic``, ``compliance``, ``performance``, ``resilience``, ``concurrency``,
         ``resource_limits``, ``slow_network`` or ``auth_testing``; keyword arguments override.
         """
-        return cls(scenario(name, **overrides))
+        return cls(config=scenario(name, **overrides))
 
     # --- connections -----------------------------------------------------------------------
 
