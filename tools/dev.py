@@ -30,15 +30,29 @@ if sys.version_info < (3, 11):  # noqa: UP036 - this is where an older Python is
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "tools" / "requirements.txt"
+NEIGHBOURS = ROOT / "tools" / "requirements-neighbours.txt"
 VENV = ROOT / ".venv"
 OTHER_VENVS = ROOT / ".venvs"
+NEIGHBOURS_VENV = OTHER_VENVS / "neighbours"
 THIS_MINOR = "{}.{}".format(*sys.version_info)
 SUPPORTED_MINORS = ("3.11", "3.12", "3.13")
 
 REQUIREMENTS_HEADER = """\
-# What replay_ws, its tests, checks, benchmarks and build need, each file pinned by its hash.
+# {}, each file pinned by its hash.
 # Valid for Python 3.11 and newer on every platform. Made by: python tools/dev.py lock
 """
+
+# Files of pins: what each is for, and the dependency groups that it holds.
+LOCKS = {
+    REQUIREMENTS: (
+        "What replay_ws, its tests, checks, benchmarks and build need",
+        ("test", "guests", "lint", "bench", "build"),
+    ),
+    NEIGHBOURS: (
+        "Other pytest plugins, beside which ours is tested",
+        ("test", "neighbours", "build"),
+    ),
+}
 
 
 class Failure(Exception):
@@ -85,7 +99,7 @@ def base_python() -> str:
     return str(getattr(sys, "_base_executable", None) or sys.executable)
 
 
-def stamp_for(version: str) -> str:
+def stamp_for(version: str, requirements: Path) -> str:
     """What an environment for Python ``version`` is made from, as one line.
 
     The project's place counts too: scripts in an environment hold absolute paths.
@@ -94,7 +108,7 @@ def stamp_for(version: str) -> str:
     for part in (
         version.encode(),
         str(ROOT).encode(),
-        REQUIREMENTS.read_bytes(),
+        requirements.read_bytes(),
         (ROOT / "pyproject.toml").read_bytes(),
     ):
         made_from.update(b"%d:" % len(part) + part)
@@ -121,9 +135,9 @@ def only_one(venv: Path) -> Iterator[None]:
         yield
 
 
-def set_up(venv: Path, python: str, version: str) -> Path:
+def set_up(venv: Path, python: str, version: str, requirements: Path = REQUIREMENTS) -> Path:
     """Make ``venv`` from ``python`` unless it is ready; return the interpreter inside it."""
-    stamp = stamp_for(version)
+    stamp = stamp_for(version, requirements)
     if is_ready(venv, stamp):
         return python_of(venv)
     place = venv.relative_to(ROOT)
@@ -131,7 +145,7 @@ def set_up(venv: Path, python: str, version: str) -> Path:
         with only_one(venv):
             if not is_ready(venv, stamp):  # another process may have made it while we waited
                 say(f"setting up {place} (Python {version}) ...")
-                make_environment(venv, python)
+                make_environment(venv, python, requirements)
                 (venv / "made-from").write_text(stamp)
     except OSError as error:
         mend = f"see that {ROOT} can be written, then run: python tools/dev.py setup"
@@ -139,7 +153,7 @@ def set_up(venv: Path, python: str, version: str) -> Path:
     return python_of(venv)
 
 
-def make_environment(venv: Path, python: str) -> None:
+def make_environment(venv: Path, python: str, requirements: Path) -> None:
     """Create ``venv`` anew and install the pinned requirements and this project in it."""
     place = str(venv.relative_to(ROOT))
     shutil.rmtree(venv, ignore_errors=True)
@@ -155,8 +169,8 @@ def make_environment(venv: Path, python: str) -> None:
     pip = [inside, "-m", "pip"] if has_ensurepip else [python, "-m", "pip", "--python", inside]
     install = [*pip, "install", "--quiet", "--no-input", "--disable-pip-version-check"]
     run_quietly(
-        [*install, "--require-hashes", "-r", str(REQUIREMENTS)],
-        where=f"{place}: tools/requirements.txt",
+        [*install, "--require-hashes", "-r", str(requirements)],
+        where=f"{place}: tools/{requirements.name}",
         mend="see that pip is there and reaches its package index (network, proxy), then run: "
         "python tools/dev.py setup",
     )
@@ -268,6 +282,17 @@ def check_laws(minor: str) -> Outcome:
     return run_tests(str(python), [*TOGETHER, *folders, *digest_tables()])
 
 
+def check_neighbours() -> Outcome:
+    """One suite with the plugins of others at work beside ours."""
+    version = "{}.{}.{}".format(*sys.version_info)
+    try:
+        python = set_up(NEIGHBOURS_VENV, base_python(), version, NEIGHBOURS)
+    except Failure as failure:
+        say(str(failure))
+        return Outcome("failed", "set-up of .venvs/neighbours failed")
+    return run_tests(str(python), ["tests/plugin/test_beside_others.py"])
+
+
 def check_goldens(python: str) -> Outcome:
     """Whether every golden comes out of its recipe with the same bytes."""
     if not (ROOT / "tools" / "regold.py").exists():
@@ -296,6 +321,7 @@ def all_checks(python: str) -> list[Check]:
             Check(f"laws, loop and digests, Python {minor}", partial(check_laws, minor))
             for minor in others
         ],
+        Check("plugin beside others", check_neighbours),
         Check("goldens", partial(check_goldens, python)),
     ]
 
@@ -365,26 +391,27 @@ def verb_readme(arguments: list[str]) -> int:
 
 
 def verb_lock(arguments: list[str]) -> int:
-    """Pin tools/requirements.txt anew; with --upgrade, to the newest versions."""
+    """Pin the files of requirements anew; with --upgrade, to the newest versions."""
+    online = "see that pip reaches its package index (network, proxy), then run again"
     with tempfile.TemporaryDirectory() as folder:
-        resolver, pinned = Path(folder) / "resolver", Path(folder) / "requirements.txt"
-        online = "see that pip reaches its package index (network, proxy), then run again"
-        if REQUIREMENTS.exists():  # pins that still fit are kept
-            shutil.copy(REQUIREMENTS, pinned)
+        resolver = Path(folder) / "resolver"
         run_quietly([base_python(), "-m", "venv", str(resolver)], where="lock", mend=online)
         pip = [str(python_of(resolver)), "-m", "pip"]
         run_quietly([*pip, "install", "--quiet", "uv"], where="lock: uv", mend=online)
-        wanted = [f"--group={group}" for group in ("test", "guests", "lint", "bench", "build")]
-        form = ["--universal", f"--python-version={SUPPORTED_MINORS[0]}", "--generate-hashes"]
-        form += ["--no-header", "--no-config", f"--output-file={pinned}"]
         uv = [str(python_of(resolver)), "-m", "uv", "pip", "compile", "pyproject.toml"]
-        run_quietly(
-            [*uv, *wanted, *form, *arguments],
-            where="lock: pyproject.toml",
-            mend="correct what the lines above name",
-        )
-        REQUIREMENTS.write_text(REQUIREMENTS_HEADER + pinned.read_text())
-    say(f"written: {REQUIREMENTS.relative_to(ROOT)}")
+        for path, (purpose, groups) in LOCKS.items():
+            pinned = Path(folder) / path.name
+            if path.exists():  # pins that still fit are kept
+                shutil.copy(path, pinned)
+            form = [f"--python-version={SUPPORTED_MINORS[0]}", f"--output-file={pinned}"]
+            form += ["--universal", "--generate-hashes", "--no-header", "--no-config"]
+            run_quietly(
+                [*uv, *(f"--group={group}" for group in groups), *form, *arguments],
+                where="lock: pyproject.toml",
+                mend="correct what the lines above name",
+            )
+            path.write_text(REQUIREMENTS_HEADER.format(purpose) + pinned.read_text())
+            say(f"written: {path.relative_to(ROOT)}")
     return 0
 
 
