@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from replay_ws.api import check as check
     from replay_ws.api import compare as compare
     from replay_ws.api import load as load
+    from replay_ws.api import record as record
     from replay_ws.api import replay as replay
     from replay_ws.api import run as run
     from replay_ws.api import save as save
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from replay_ws.errors import GoldenMismatch as GoldenMismatch
     from replay_ws.errors import ProgramError as ProgramError
     from replay_ws.errors import RaceError as RaceError
+    from replay_ws.errors import RecordedError as RecordedError
+    from replay_ws.errors import ReplayMismatch as ReplayMismatch
     from replay_ws.errors import ReplayWsError as ReplayWsError
     from replay_ws.errors import SourceError as SourceError
     from replay_ws.events.model import Decision as Decision
@@ -51,6 +54,13 @@ if TYPE_CHECKING:
     from replay_ws.mock.manager import MockWebSocketManager as MockWebSocketManager
     from replay_ws.mock.metrics import WebSocketMetrics as WebSocketMetrics
     from replay_ws.mock.results import SendResult as SendResult
+    from replay_ws.mock.simulators import create_test_message as create_test_message
+    from replay_ws.mock.simulators import (
+        simulate_agent_execution_flow as simulate_agent_execution_flow,
+    )
+    from replay_ws.mock.simulators import simulate_concurrent_agents as simulate_concurrent_agents
+    from replay_ws.mock.simulators import simulate_high_load as simulate_high_load
+    from replay_ws.mock.simulators import simulate_network_issues as simulate_network_issues
     from replay_ws.mock.threads import MockWebSocketState as MockWebSocketState
     from replay_ws.race import Access as Access
     from replay_ws.race import Race as Race
@@ -62,11 +72,12 @@ if TYPE_CHECKING:
     from replay_ws.sim.schedule import Schedule as Schedule
 
 _HOMES = {
-    "replay_ws.api": "check compare load replay run save",
+    "replay_ws.api": "check compare load record replay run save",
     "replay_ws.cassette.redaction": "Redactor",
     "replay_ws.errors": (
         "CassetteError ConfigError DeadlockError DeterminismError EscapeError "
-        "ExpectationError GoldenMismatch ProgramError RaceError ReplayWsError SourceError"
+        "ExpectationError GoldenMismatch ProgramError RaceError RecordedError ReplayMismatch "
+        "ReplayWsError SourceError"
     ),
     "replay_ws.events.model": "Decision Event Fate Incident Ledger Plan",
     "replay_ws.faults.configuration": "MockConfiguration",
@@ -75,6 +86,7 @@ _HOMES = {
     "replay_ws.faults.timeline": "Fault",
     "replay_ws.faults.toxics": "Toxic",
     "replay_ws.metrics": "Metrics",
+    "replay_ws.mock.assertions": "WebSocketAssertions",
     "replay_ws.mock.manager": "MockWebSocketManager",
     "replay_ws.mock.results": "SendResult",
     "replay_ws.mock.metrics": "WebSocketMetrics",
@@ -84,11 +96,14 @@ _HOMES = {
     "replay_ws.sim.loop": "VirtualLoop",
     "replay_ws.sim.schedule": "Schedule",
     "replay_ws.sim.races.watching": "watch",
-    "replay_ws.mock.assertions": "WebSocketAssertions",
     "replay_ws.mock.factories": (
         "create_auth_testing_mock create_basic_mock create_compliance_mock "
         "create_concurrency_mock create_performance_mock create_resilience_mock "
         "create_resource_limits_mock create_slow_network_mock"
+    ),
+    "replay_ws.mock.simulators": (
+        "create_test_message simulate_agent_execution_flow simulate_concurrent_agents "
+        "simulate_high_load simulate_network_issues"
     ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

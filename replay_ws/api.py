@@ -1,4 +1,4 @@
-"""The verbs: run, save, load, replay, compare, check.
+"""The verbs: run, record, save, load, replay, compare, check.
 
 A session, the result of a run or the path of a cassette will do as input.
 """
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from replay_ws.events.model import Plan
     from replay_ws.faults.modes import ModeChoice
     from replay_ws.faults.plans import FaultPlan
+    from replay_ws.recorder.methods import Methods
+    from replay_ws.recorder.taps import ClockChoice, Tap
+    from replay_ws.replayer.recorded import RecordedSession
     from replay_ws.running import Escapes, Threads
     from replay_ws.sim.schedule import Schedule
 
@@ -119,6 +122,43 @@ def run(
     return execute(program, conditions, record=record)
 
 
+def record(
+    manager: object,
+    methods: Methods = None,
+    *,
+    to: str | os.PathLike[str] | None = None,
+    clock: ClockChoice = "virtual",
+    redactor: RedactorChoice = "default",
+    profile: str | None = None,
+) -> Tap:
+    """Record what is called on an object of your own, while the ``with`` block lasts.
+
+    ``methods`` names them; None is every public method. The object works as ever, and is as before
+    when the block ends. Each call is recorded with its arguments (defaults included) and with what
+    it returned or raised, redacted; what has no encoding is recorded as the name of its type. A
+    call whose parameters name a connection (``thread_id``, ``user_id``, ``connection_id``,
+    ``run_id``, ...) and something to send (``message``, ``payload``, ``data``, ...) is a message
+    too: delivered, or rejected if it returned False or raised, or in doubt if it was cancelled or
+    timed out. Where the names do not say so, a mapping does:
+    ``methods={"emit": ("room", "body"), "log": None}``; a third parameter is the message's type.
+    Methods whose name begins with ``receive``, ``recv``, ``handle`` or ``on_`` send upstream.
+
+    Within a run the times are the run's, and the run's own session is as without it. Elsewhere no
+    time passes, so that a program that does the same leaves the same bytes; ``clock="host"`` takes
+    the host's time since the beginning instead.
+
+    ``session()`` is what was recorded so far. With ``to`` it is a cassette, which is whole also
+    after an exception, but only a block that ended well replaces a file: another goes to a new one
+    beside it, ``.failed``. ``recorded`` is where it is. ``profile`` is the run's, else agent5.
+
+    Raises ConfigError for what is no method, a generator, a class, and an object whose
+    ``__slots__`` leave no room; CassetteError when ``to`` cannot be written.
+    """
+    from replay_ws.recorder.taps import Tap
+
+    return Tap(manager, methods, to=to, clock=clock, redactor=redactor, profile=profile)
+
+
 def save(source: Source, path: str | os.PathLike[str]) -> None:
     """Write a session's cassette, whole or not at all; raises CassetteError."""
     from replay_ws.cassette.writer import save as write
@@ -126,13 +166,15 @@ def save(source: Source, path: str | os.PathLike[str]) -> None:
     write(session_of(source).log, path)
 
 
-def load(path: str | os.PathLike[str], *, partial: bool = False) -> Session:
+def load(path: str | os.PathLike[str], *, partial: bool = False) -> RecordedSession:
     """Read a cassette and verify it.
 
-    Raises CassetteError when it is damaged, unfinished or none; with ``partial`` what is whole of a
+    ``as_manager()`` of what comes back stands in for the manager that it was recorded from. Raises
+    CassetteError when it is damaged, unfinished or none; with ``partial`` what is whole of a
     damaged one is read all the same.
     """
     from replay_ws.cassette.reader import read
+    from replay_ws.replayer.recorded import RecordedSession
 
     log = read(path, partial=partial)
     for channel in log.channels:
@@ -144,7 +186,7 @@ def load(path: str | os.PathLike[str], *, partial: bool = False) -> Session:
                 where=str(path),
                 mend="replay-ws verify it, or record it anew",
             ) from error
-    return Session(log)
+    return RecordedSession(log)
 
 
 def session_of(source: Source) -> Session:
@@ -169,17 +211,20 @@ def replay(
     seed: int | None = None,
     config: MockConfiguration | None = None,
     plan: Plan | FaultPlan | str | os.PathLike[str] | None = None,
-) -> Session:
+) -> RecordedSession:
     """What a recorded session becomes under another mode, seed, configuration or plan.
 
     Sends the recorded intents at their recorded times; no user code runs. With no argument it comes
     back bit for bit. ``mode`` is one or a list, ``plan`` that of a session, a fault plan or the
-    path of its file.
+    path of its file. ``as_manager()`` of the result stands in for the manager that it was recorded
+    from, and answers as that would have.
     """
     from replay_ws.replayer import replay as replay_session
+    from replay_ws.replayer.recorded import RecordedSession
 
     session, planned = session_of(source), plan_of(plan)
-    return replay_session(session, mode=mode, seed=seed, config=config, plan=planned)
+    again = replay_session(session, mode=mode, seed=seed, config=config, plan=planned)
+    return RecordedSession(again.log, again.outcome)
 
 
 def plan_of(source: Plan | FaultPlan | str | os.PathLike[str] | None) -> FaultPlan:

@@ -147,6 +147,56 @@ class GoldenMismatch(ReplayWsError, AssertionError):
     """A run differs from its golden."""
 
 
+class ReplayMismatch(ReplayWsError, AssertionError):
+    """A program called a stand-in otherwise than the cassette recorded, or not as often.
+
+    ``expected`` and ``actual`` are the two calls as text, ``nearest`` the recorded call that is
+    most like the actual one, ``details`` where the arguments of these two differ; ``missing`` holds
+    the recorded calls that were never made.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        mend: str = "",
+        expected: str = "",
+        actual: str = "",
+        nearest: str = "",
+        details: tuple[str, ...] = (),
+        missing: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(what, where=where, mend=mend)
+        self.expected = expected
+        self.actual = actual
+        self.nearest = nearest
+        self.details = details
+        self.missing = missing
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        sides = (("expected", self.expected), ("actual", self.actual), ("nearest", self.nearest))
+        told = [f"{name:8}  {text}" for name, text in sides if text]
+        told += [f"  {detail}" for detail in self.details]
+        told += [f"missing   {call}" for call in self.missing]
+        return "\n  ".join((head, *told, f"mend: {self.mend}"))
+
+
+class RecordedError(ReplayWsError):
+    """What a recorded call raised, where that is no built-in exception.
+
+    ``type`` is the name of its class, ``message`` what it said.
+    """
+
+    def __init__(
+        self, what: str, *, where: str = "", mend: str = "", type: str = "", message: str = ""
+    ) -> None:
+        super().__init__(what, where=where, mend=mend)
+        self.type = type
+        self.message = message
+
+
 def known(names: Iterable[object]) -> str:
     """``names`` as a mend line lists them: sorted, comma separated."""
     return ", ".join(sorted(map(str, names)))

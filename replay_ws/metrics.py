@@ -26,7 +26,12 @@ ROW_BYTES = 75
 
 _FATES = max(Fate) + 1
 
-_SHARED = frozenset({Op.CHANNEL, Op.CONTROL, Op.END, Op.KIND, Op.MARK, Op.SCHEDULE})
+_SHARED = frozenset(
+    {
+        *(Op.CHANNEL, Op.CONTROL, Op.END, Op.KIND, Op.MARK, Op.SCHEDULE),
+        *(Op.METHOD, Op.CALL, Op.RETURN),
+    }
+)
 """Rows of the session, not of the connection that their lane names."""
 
 

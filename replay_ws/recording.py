@@ -17,7 +17,7 @@ from replay_ws.cassette.redaction import Redactor
 from replay_ws.channel import Network, channel_of
 from replay_ws.errors import ConfigError, ProgramError
 from replay_ws.events.log import Header, Log, Op
-from replay_ws.faults.chance import Dice
+from replay_ws.faults.chance import Chance, Dice
 from replay_ws.faults.configuration import DEFAULT, MockConfiguration
 from replay_ws.faults.pipeline import toxics_by_name
 from replay_ws.faults.plans import NO_PLAN, FaultPlan
@@ -112,7 +112,6 @@ class Recording:
 
     def join(self, name: str, config: MockConfiguration) -> int:
         """Begin a channel for a mock and return its number; unnamed mocks get names by number."""
-        header = self.log.header
         name = self.redactor.text(name) if name and self.redactor else name
         with self.lock:
             if not name and self._names:
@@ -123,12 +122,25 @@ class Recording:
                     f"a mock named {name!r} exists in this run", mend="give each mock its own name"
                 )
             self._names.add(name)
-            seed = header.seed if config.seed is None else config.seed
-            if config.seed == header.seed:
-                config = config.replace(seed=None)  # said once, in the header
-            chance = self.plan.chance(Dice(seed, toxics_by_name(config), self.log))
-            channel = channel_of(name, config)
-            return self.network.add_channel(channel, config, chance, self.clock.now_ns())
+            config = self._without_seed(config)
+            channel, now_ns = channel_of(name, config), self.clock.now_ns()
+            return self.network.add_channel(channel, config, self._chance(config), now_ns)
+
+    def configure(self, channel: int, config: MockConfiguration) -> None:
+        """A mock works by another configuration from now on; its link and its faults stay."""
+        with self.lock:
+            if self.ended is None:
+                config = self._without_seed(config)
+                now_ns = max(self.clock.now_ns(), self.log.end_ns)
+                self.network.configure(channel, config, self._chance(config), now_ns)
+
+    def _without_seed(self, config: MockConfiguration) -> MockConfiguration:
+        """The run's seed is said once, in the header."""
+        return config.replace(seed=None) if config.seed == self.log.header.seed else config
+
+    def _chance(self, config: MockConfiguration) -> Chance:
+        seed = self.log.header.seed if config.seed is None else config.seed
+        return self.plan.chance(Dice(seed, toxics_by_name(config), self.log))
 
     def is_over(self) -> bool:
         """Whether nothing is recorded any more: a session that has ended does not change.
@@ -200,21 +212,24 @@ _FOLDERS = re.compile(
 def _ending(error: BaseException | None, redactor: Redactor | None) -> dict[str, object]:
     if error is None:
         return {"status": "ok"}
-    text = _message(error)
-    # An ending is part of the digest: addresses differ from process to process, folders from
-    # machine to machine.
-    message = _FOLDERS.sub("", _ADDRESS.sub("0x…", redactor.text(text) if redactor else text))
+    text = message_of(error)
+    message = steady(redactor.text(text) if redactor else text)
     return {"status": "error", "error": type(error).__qualname__, "message": message}
 
 
-def _message(error: BaseException) -> str:
+def steady(text: str) -> str:
+    """``text`` without what differs between processes (addresses) and machines (folders)."""
+    return _FOLDERS.sub("", _ADDRESS.sub("0x…", text))
+
+
+def message_of(error: BaseException) -> str:
     """What an exception says; a group also says what its members do."""
     try:
         text = str(error)
     except Exception:  # a program's own exception, and its own mistake
         text = ""
     if isinstance(error, BaseExceptionGroup):
-        members = (f"{type(e).__qualname__}: {_message(e)}" for e in error.exceptions)
+        members = (f"{type(e).__qualname__}: {message_of(e)}" for e in error.exceptions)
         text = f"{text}: {'; '.join(members)}"
     return text
 

@@ -36,6 +36,8 @@ from replay_ws.sim.world.shared import World
 from replay_ws.sim.world.watchdog import watched
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from replay_ws.cassette.redaction import Redactor
     from replay_ws.cassette.writer import StreamingWriter
     from replay_ws.events.log import Log
@@ -218,7 +220,7 @@ def _run(
             attach(error, session=session)
             watcher.note_races(error)
             if writer is not None:
-                _end_failed(writer, session, error)
+                end_failed(writer, session, error)
             raise
         session = end(loop, recording)
         if writer is not None:
@@ -377,19 +379,20 @@ def keep(
     if error is None:
         writer.close()
     else:
-        _end_failed(writer, session, error)
+        end_failed(writer, session, error)
 
 
-def _end_failed(writer: StreamingWriter, session: Session, error: BaseException) -> None:
+def end_failed(writer: StreamingWriter, session: Session, error: BaseException) -> Path | None:
     """Keep what a program recorded that failed, and say where; of one that never began, nothing."""
     if isinstance(error, ProgramError) and not session.events:
         writer.discard()
-        return
+        return None
     place = writer.close(failed=True)
     attach(error, recorded=place)
     if place is not None and place != writer.path:
         with contextlib.suppress(Exception):
             error.add_note(f"recorded in {place}; {writer.path} stays as it was")
+    return place
 
 
 def attach(error: BaseException, **facts: object) -> None:

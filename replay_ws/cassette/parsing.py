@@ -316,7 +316,12 @@ _PLAYED = {
 _REFERRING_OPS = (Op.CHANNEL, Op.CONNECTION, Op.KIND, Op.CONTROL)
 """Ops of the rows that define names, or refer to one inside their body."""
 _REFERRING = re.compile(b"[%c%c%c%c]" % _REFERRING_OPS)
-UNBOUND_OPS = bytes((Op.MARK, Op.CHANNEL, Op.CONNECTION, Op.KIND, Op.CONTROL, Op.SCHEDULE, Op.END))
+UNBOUND_OPS = bytes(
+    (
+        *(Op.MARK, Op.CHANNEL, Op.CONNECTION, Op.KIND, Op.CONTROL, Op.SCHEDULE, Op.END),
+        *(Op.METHOD, Op.CALL, Op.RETURN),
+    )
+)
 """Ops that need no connection."""
 
 

@@ -22,6 +22,8 @@ def _are_pairs(value: Any) -> bool:
 SHAPES: dict[int, Shape] = {
     Op.OBJECT: object,
     Op.INVALID: object,
+    Op.UNSENT: object,
+    Op.UNSURE: object,
     Op.CLOSE: [int, str],
     Op.HANDSHAKE: {},
     Op.ACCEPTED: {},
@@ -35,6 +37,9 @@ SHAPES: dict[int, Shape] = {
     Op.DECISION: [str, range(1 << 32), range(1, 1 << 63)],
     Op.SCHEDULE: [str, str, _are_pairs],
     Op.INCIDENT: {"what": str},
+    Op.METHOD: {"name": str, "kind": str, "parameters": list},
+    Op.CALL: {"name": str, "arguments": {}},
+    Op.RETURN: {"name": str},
     Op.END: {"status": str},
 }
 assert SHAPES.keys() == STRUCTURED

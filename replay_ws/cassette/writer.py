@@ -167,10 +167,11 @@ class StreamingWriter:
 
     A thread of its own packs and flushes them every ``FLUSH_INTERVAL_S`` of host time, so that a
     process that is killed loses only what was younger. The thread only reads: a row of the log is
-    whole as soon as ``len(log)`` counts it. End with ``close``.
+    whole as soon as ``len(log)`` counts it. End with ``close``. Where no thread may start, with
+    ``follow=False``, everything is written at the end.
     """
 
-    def __init__(self, log: Log, path: str | PathLike[str]) -> None:
+    def __init__(self, log: Log, path: str | PathLike[str], *, follow: bool = True) -> None:
         self.path = Path(path)
         self._log = log
         self._file = PartialFile(path)
@@ -182,7 +183,8 @@ class StreamingWriter:
         )
         try:
             self._packer.start(log.header)
-            self._thread.start()
+            if follow:
+                self._thread.start()
         except BaseException:
             self._file.discard()
             raise
@@ -229,5 +231,6 @@ class StreamingWriter:
         if self._ended.is_set():
             return False
         self._ended.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         return True

@@ -24,7 +24,9 @@ class Admission:
         """Why a message is not admitted, or None."""
         socket, lane, terms, op, kind, *_ = send
         config = socket.behaviour.config
-        if op == Op.INVALID or (op == Op.OBJECT and not kind and config.validate_message_format):
+        if op in _DECIDED:
+            return _DECIDED[op]
+        if op == Op.OBJECT and not kind and config.validate_message_format:
             return Fate.REJECTED_INVALID
         if send.size > terms.message_bytes_max:
             return Fate.REJECTED_TOO_BIG
@@ -63,6 +65,13 @@ class Admission:
             self._sockets.end(send.socket, now_ns, "rate_limit", code=toxic["code"])
         return Fate.REJECTED_RATE_LIMITED
 
+
+_DECIDED: Mapping[int, Fate] = {
+    Op.INVALID: Fate.REJECTED_INVALID,
+    Op.UNSENT: Fate.REJECTED_FAILURE,
+    Op.UNSURE: Fate.IN_DOUBT,
+}
+"""Fates that no network can change: the message never came to it, or nobody knows."""
 
 _STEPS: Mapping[str, Callable[[Admission, Send, Toxic], Fate | None]] = {
     "auth": Admission._authenticate,

@@ -37,6 +37,8 @@ class Op(IntEnum):
     BINARY = 2  # a binary frame
     OBJECT = 3  # an object given to the mock, canonical msgpack
     INVALID = 4  # an object that has no encoding; the body says why
+    UNSENT = 5  # a message that a recorded object did not send, canonical msgpack
+    UNSURE = 6  # one whose call was cancelled or timed out, canonical msgpack
     CLOSE = 8  # [code, reason]
     PING = 9
     PONG = 10
@@ -52,10 +54,16 @@ class Op(IntEnum):
     DECISION = 52  # [toxic, attempt, amount]: a keyed choice that departs from the default
     SCHEDULE = 53  # [kind, path, [nth, amount, ...]]: where a task departed from arrival order
     INCIDENT = 54  # {"what": ...}: what the network did of its own accord
+    METHOD = 55  # {"name", "kind", "parameters", ...}: a method of a recorded object
+    CALL = 56  # {"name", "arguments", ...}: it is called
+    RETURN = 57  # {"name", "value" | "error", ...}: that call is over
     END = 63  # {"status": "ok" | "error", ...}
 
 
-MESSAGES = frozenset({Op.TEXT, Op.BINARY, Op.OBJECT, Op.INVALID, Op.PING, Op.PONG})
+OBJECTS = frozenset({Op.OBJECT, Op.INVALID, Op.UNSENT, Op.UNSURE})
+"""Messages whose body is canonical msgpack."""
+
+MESSAGES = OBJECTS | {Op.TEXT, Op.BINARY, Op.PING, Op.PONG}
 """Ops that carry an intent: what a sender wanted the other side to have."""
 
 STRUCTURED = frozenset(Op) - {Op.TEXT, Op.BINARY, Op.PING, Op.PONG}

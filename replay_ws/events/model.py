@@ -56,6 +56,9 @@ class Fate(IntEnum):
         return f"{head} ({reason})" if self.reason else words
 
 
+_DECODED = (Op.OBJECT, Op.UNSENT, Op.UNSURE)
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One message, sent or delivered.
@@ -81,17 +84,18 @@ class Event:
     @property
     def payload(self) -> Any:
         """The message as plain data: an object, the JSON of a text frame, or the frame itself."""
-        if self.op is Op.OBJECT and isinstance(self.body, bytes):
+        body: Any = self.body
+        if self.op in _DECODED and isinstance(body, bytes):
             try:
-                return decode(self.body)
+                body = decode(body)
             except EncodingError:
-                return self.body
-        if isinstance(self.body, str):
+                return body
+        if isinstance(body, str) and self.op is not Op.OBJECT:
             try:
-                return json.loads(self.body)
+                return json.loads(body)
             except (ValueError, RecursionError):
-                return self.body
-        return self.body
+                return body
+        return body
 
     @property
     def key(self) -> tuple[str, int, str, int]:

@@ -40,7 +40,7 @@ from replay_ws.clock import ms
 from replay_ws.errors import ConfigError, SourceError
 from replay_ws.events.encoding import EncodingError, decode, encode
 from replay_ws.events.frames import is_unicode
-from replay_ws.events.log import MESSAGES, Direction, Header, Op
+from replay_ws.events.log import MESSAGES, OBJECTS, Direction, Header, Op
 from replay_ws.events.model import Event
 from replay_ws.events.plain import plain
 from replay_ws.recorder.source import text_of
@@ -192,7 +192,7 @@ def _own_body(value: Any, op: Op) -> str | bytes:
     if op is Op.TEXT:
         text: str = _field(value, "text", str)
         return text
-    if op not in (Op.OBJECT, Op.INVALID):
+    if op not in OBJECTS:
         return _bytes(_field(value, "base64", str))
     try:
         if "msgpack" not in value:
@@ -265,7 +265,7 @@ def _message(event: Event) -> dict[str, Any]:
     body = event.body
     if isinstance(body, str):
         return {"text": body}
-    if event.op not in (Op.OBJECT, Op.INVALID):
+    if event.op not in OBJECTS:
         return {"base64": base64.b64encode(body).decode()}
     payload = decode(body)
     try:

@@ -16,7 +16,7 @@ from replay_ws.clock import time_text
 from replay_ws.errors import SourceError
 from replay_ws.events.encoding import decode
 from replay_ws.events.frames import is_unicode, type_of, type_of_text
-from replay_ws.events.log import MESSAGES, Channel, Connection, Direction, Header, Log, Op
+from replay_ws.events.log import MESSAGES, OBJECTS, Channel, Connection, Direction, Header, Log, Op
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.session import Session
 
@@ -106,7 +106,7 @@ def _write(log: Log, moment: Moment, lane: int, time_ns: int) -> None:
 def _type(op: Op, body: str | bytes) -> str:
     if isinstance(body, str):
         return type_of_text(body)
-    return type_of(decode(body)) if op is Op.OBJECT else ""
+    return type_of(decode(body)) if op in OBJECTS else ""
 
 
 def _configuration(moments: list[Moment]) -> MockConfiguration:

@@ -19,6 +19,7 @@ from replay_ws.events.model import Event, Fate
 from replay_ws.events.plain import plain, to_json
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.report.blocks import Block, Line, Tone, plural
+from replay_ws.report.calls import row_text
 from replay_ws.session import Session
 from replay_ws.text import clean, columns, cut, escaped, padded
 
@@ -123,7 +124,8 @@ def _message_line(log: Log, row: int, number: int, fate: Fate, width: int) -> Li
     return Line(text.rstrip(), Tone.PLAIN if fate is Fate.DELIVERED else Tone.BAD, cut=True)
 
 
-_ABOUT_THE_RUN = (Op.CHANNEL, Op.CONTROL, Op.MARK, Op.SCHEDULE, Op.END)
+_CALLS = (Op.CALL, Op.RETURN)
+_ABOUT_THE_RUN = (Op.CHANNEL, Op.CONTROL, Op.MARK, Op.SCHEDULE, Op.METHOD, *_CALLS, Op.END)
 
 
 def _other_line(log: Log, row: int, width: int) -> str:
@@ -132,7 +134,8 @@ def _other_line(log: Log, row: int, width: int) -> str:
     about = op not in _ABOUT_THE_RUN and log.connections
     name = log.connections[lane >> 1].name if about else ""
     head = _head("", log.times[row], name, Direction(lane & 1).sign if about else " ", width)
-    return f"{head}  {op.name.lower():{TYPE_WIDTH}}  {_other_text(log, row, op)}".rstrip()
+    text = f"#{log.indexes[row]} " if op in _CALLS else ""
+    return f"{head}  {op.name.lower():{TYPE_WIDTH}}  {text}{_other_text(log, row, op)}".rstrip()
 
 
 def _other_text(log: Log, row: int, op: Op) -> str:
@@ -149,8 +152,12 @@ def _other_text(log: Log, row: int, op: Op) -> str:
             return f"{clean(what)} {clean(facts)}".rstrip()
         case Op.SCHEDULE, [kind, path, list(pairs)]:
             return f"{clean(kind)} {clean(path) or 'callbacks'}, {len(pairs) // 2} times"
+        case Op.CONTROL, {"do": "configure", "config": dict(config)}:
+            return f"configure {settings_text(config)}"
         case Op.CHANNEL, [name, dict(config)]:
             return f"{clean(name)} {settings_text(config)}".strip()
+        case ((Op.METHOD | Op.CALL | Op.RETURN), _):
+            return row_text(op, value)
         case _:
             return escaped(to_json(value))
 
