@@ -10,10 +10,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from replay_ws.channel import ACTIONS, Network, Outcome, channel_of
-from replay_ws.errors import CassetteError
+from replay_ws.errors import CassetteError, ConfigError
 from replay_ws.events.encoding import EncodingError
 from replay_ws.events.log import MESSAGES, Direction, Header, Log, Op
 from replay_ws.events.model import Decision, Plan
@@ -107,9 +107,15 @@ def play(
             network.close(Op(op), lane, time_ns, body)
         elif op == Op.CONTROL:
             action = source.value(row)
-            if action["do"] not in ACTIONS:
+            index = action["channel"]
+            if action["do"] == "configure":
+                config = config_for(index, _configured(action, row))
+                _require_the_same(config, network.behaviours[index].config, row)
+                network.configure(index, config, chance_for(index, config, log), time_ns)
+            elif action["do"] in ACTIONS:
+                network.control(action["do"], index, time_ns)
+            else:
                 raise _too_new(row, f"{action['do']!r} was done to the network")
-            network.control(action["do"], action["channel"], time_ns)
         elif op == Op.END:
             end_ns = network.finish(time_ns) if drain else max(time_ns, network.advance(time_ns))
             log.append(op, lane, end_ns, kind, index, body)
@@ -118,6 +124,25 @@ def play(
             log.append(op, lane, time_ns, kind, index, body)
     network.advance(source.end_ns)  # a log without an end tells what was due by its last row
     return Played(log, network.outcome)
+
+
+def _configured(action: dict[str, Any], row: int) -> MockConfiguration:
+    """The configuration that a channel was given while it went on."""
+    try:
+        return recorded(action["config"])
+    except (KeyError, TypeError, ConfigError) as error:
+        raise _too_new(
+            row, f"a channel was configured with what is none of ours ({error})"
+        ) from None
+
+
+def _require_the_same(config: MockConfiguration, old: MockConfiguration, row: int) -> None:
+    if (config.link, config.faults) != (old.link, old.faults):
+        raise CassetteError(
+            "a channel was given another link, or other faults, while it went on",
+            where=f"row {row}",
+            mend="record the session again: no mock does that",
+        )
 
 
 def _user(log: Log, row: int) -> str:

@@ -74,6 +74,14 @@ class Behaviour:
 
     def __init__(self, number: int, config: MockConfiguration, chance: Chance) -> None:
         self.number = number
+        self.follow(config, chance)
+        self.partitioned = False
+        """A program cut the channel off by hand."""
+        self.open: dict[int, None] = {}
+        """The connections that are open, the oldest first."""
+
+    def follow(self, config: MockConfiguration, chance: Chance) -> None:
+        """Work by this configuration from now on."""
         self.config = config
         self.chance = chance
         own, self.at_messages = _given(config)
@@ -82,10 +90,6 @@ class Behaviour:
         """The toxics that work from the beginning, and those that a plan decides about."""
         self.configured = frozenset(pipeline_of(config))
         """Those that the configuration has."""
-        self.partitioned = False
-        """A program cut the channel off by hand."""
-        self.open: dict[int, None] = {}
-        """The connections that are open, the oldest first."""
 
     def terms(self, toxics: tuple[Toxic, ...]) -> Terms:
         """The terms of a lane on which ``toxics`` work, whose order here is of no account."""

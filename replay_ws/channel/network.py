@@ -25,6 +25,7 @@ plan, ``admission`` and ``transmission`` decide about a message; this file owns 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from replay_ws.channel.admission import Admission
@@ -91,17 +92,20 @@ class Network:
         number = self.log.add_connection(connection, now_ns)
         socket = Socket(number, connection.name, self.behaviours[connection.channel])
         self._core.sockets.append(socket)
-        static = socket.behaviour.static
-        if static:
-            mine = tuple(toxic for toxic in static if self._core.is_for(socket, toxic, now_ns))
-            down, up = (
-                tuple(toxic for toxic in mine if toxic.is_for(socket.name, direction))
-                for direction in Direction
-            )
-            socket.static = (down, up)
-            socket.retune(now_ns)
+        if socket.behaviour.static:
+            self._equip(socket, socket.behaviour.static, now_ns)
         self._timetable.add(socket, now_ns)
         return number
+
+    def _equip(self, socket: Socket, toxics: Iterable[Toxic], now_ns: int) -> None:
+        """Let those of ``toxics`` work on a connection that are for it."""
+        mine = tuple(toxic for toxic in toxics if self._core.is_for(socket, toxic, now_ns))
+        down, up = (
+            tuple(toxic for toxic in mine if toxic.is_for(socket.name, direction))
+            for direction in Direction
+        )
+        socket.static = (down, up)
+        socket.retune(now_ns)
 
     def is_open(self, connection: int) -> bool:
         """Whether sends on ``connection`` have a chance."""
@@ -170,6 +174,31 @@ class Network:
                 if socket.behaviour is behaviour:
                     for lane in socket.lanes:
                         lane.order = RunOrder()
+
+    def configure(
+        self, channel: int, config: MockConfiguration, chance: Chance, now_ns: int
+    ) -> None:
+        """A channel works by another configuration from now on; its link and its faults stay.
+
+        What was decided about messages on their way stays, and so do outages that are on.
+        """
+        self.advance(now_ns)
+        about = {"do": "configure", "channel": channel, "config": config.values()}
+        self.log.note(Op.CONTROL, 0, now_ns, about)
+        behaviour = self.behaviours[channel]
+        assert (config.link, config.faults) == (behaviour.config.link, behaviour.config.faults)
+        before = behaviour.static
+        behaviour.follow(config, chance)
+        for socket in self._core.sockets:
+            if socket.behaviour is behaviour:
+                had = {*socket.static[0], *socket.static[1]}
+                gone = {toxic for toxic in before if toxic not in had}  # healed, or not for it
+                self._equip(socket, (t for t in behaviour.static if t not in gone), now_ns)
+                for toxic in dict.fromkeys((*socket.static[0], *socket.static[1])):
+                    if toxic not in had:
+                        self._sockets.start(socket, toxic, now_ns)
+                for lane in socket.lanes:
+                    self._agenda.watch(lane)
 
     # --- sending ---------------------------------------------------------------------------
 

@@ -24,8 +24,6 @@ UNDELIVERED_MAX = 3
 """Messages shown that did not arrive."""
 WIDTH = 100
 
-_ON_THE_WAY_OR_THERE = (Fate.PENDING, Fate.DELIVERED)
-
 
 class Evidence:
     """The events of one mock since its messages were cleared; of one thread or of all."""
@@ -49,9 +47,13 @@ class Evidence:
         down = Direction.DOWNSTREAM
         return [(n, e) for n, e in numbered if e.direction is down and self._is_ours(e)]
 
+    def sent(self) -> list[Event]:
+        """What was sent, in either direction, with what became of it."""
+        return [event for event in self._session.events if self._is_ours(event)]
+
     def undelivered(self) -> list[Event]:
         """What was sent and did not arrive, in either direction."""
-        return [e for e in self._session.events if e.outcome != Fate.DELIVERED and self._is_ours(e)]
+        return [event for event in self.sent() if event.outcome is not Fate.DELIVERED]
 
     # --- as lines --------------------------------------------------------------------------
 

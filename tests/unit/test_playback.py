@@ -131,6 +131,8 @@ def test_no_outcome_is_told_of_decisions_that_contradict_the_messages(name: str)
     [
         (Op.DECISION, ["gremlin", 0, 1]),
         (Op.CONTROL, {"do": "bend", "channel": 0}),
+        (Op.CONTROL, {"do": "configure", "channel": 0}),
+        (Op.CONTROL, {"do": "configure", "channel": 0, "config": {"new_field": 1}}),
     ],
 )
 def test_what_a_later_version_did_loads_and_asks_for_that_version(
@@ -144,6 +146,13 @@ def test_what_a_later_version_did_loads_and_asks_for_that_version(
     with pytest.raises(CassetteError, match=r"row \d+: .*does not know") as caught:
         assert session.events
     assert "upgrade" in caught.value.mend
+
+
+def test_a_channel_keeps_its_link_and_its_faults() -> None:
+    log = with_row(Op.CONTROL, {"do": "configure", "channel": 0, "config": {"link": "tcp"}})
+    log.kind_ids[5] = 0
+    with pytest.raises(CassetteError, match="another link, or other faults"):
+        assert Session(log).events
 
 
 def test_a_decision_may_say_more_than_we_read() -> None:
