@@ -50,6 +50,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Exchange": {
         "import": "Make a cassette from a recording of another tool.",
         "export": "Print a cassette's events as JSON lines.",
+        "migrate": "Replace hand-written WebSocket mocks in tests by ours, where safe.",
         "git-setup": "Make `git diff` show cassettes as readable lines.",
     },
 }

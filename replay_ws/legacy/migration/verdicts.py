@@ -1,0 +1,220 @@
+"""Which class of ours takes the place of an old one, with which options, or why none does."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from replay_ws.faults.configuration import MockConfiguration
+from replay_ws.legacy.migration.finding import Candidate, Uses, family
+from replay_ws.legacy.migration.model import Kind, Refusal
+from replay_ws.legacy.migration.sandbox import build
+from replay_ws.legacy.migration.surroundings import Surroundings
+from replay_ws.legacy.migration.trial import (
+    Old,
+    Replacement,
+    compare,
+    require_members,
+    require_seen,
+    require_signatures,
+)
+
+TARGETS = {
+    "manager": "LegacyMockWebSocketManager",
+    "bridge": "LegacyMockWebSocketBridge",
+    "socket": "LegacyMockWebSocket",
+}
+RECORDS = (None, "tuple", "dict", "message")
+"""Shapes of a record, as the option ``records`` of our manager; None: as it is by itself."""
+
+STORE = re.compile(r"redis|database|\bdb\b|storage|repository|\w*store$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is to be done with a class: replace it, or leave it for ``reason``."""
+
+    candidate: Candidate
+    kind: Kind
+    replacement: Replacement | None = None
+    reason: str = ""
+
+
+def public(name: str) -> Any:
+    """A public name of ours; None if there is no such name."""
+    front_door = sys.modules[__name__.partition(".")[0]]  # we are loaded, so it is too
+    return getattr(front_door, name, None)
+
+
+def public_names() -> frozenset[str]:
+    """All public names of ours."""
+    return frozenset(sys.modules[__name__.partition(".")[0]].__all__)
+
+
+def judge(around: Surroundings, uses: Uses) -> list[Verdict]:
+    """A verdict on each mock class of a file, in their order."""
+    verdicts = {id(mock): _verdict(mock, around, uses) for mock in around.mocks}
+    while held := _held_back(verdicts, around, uses):
+        verdicts |= held
+    return [verdicts[id(mock)] for mock in around.mocks]
+
+
+def _verdict(candidate: Candidate, around: Surroundings, uses: Uses) -> Verdict:
+    try:
+        replacement, kind = _replacement(candidate, around, uses)
+    except Refusal as refusal:
+        return Verdict(candidate, Kind.NOT_MECHANICAL, reason=refusal.reason)
+    return Verdict(candidate, kind, replacement)
+
+
+def _replacement(
+    candidate: Candidate, around: Surroundings, uses: Uses
+) -> tuple[Replacement, Kind]:
+    if candidate.node.decorator_list or candidate.node.keywords:
+        raise Refusal("it has a decorator or a metaclass")
+    _require_no_store(candidate)
+    kinds = [k for mock in reversed(around.chain(candidate)) if (k := family(mock))]
+    if not kinds:
+        raise Refusal("it is no manager, bridge or socket")
+    target = public(TARGETS[kinds[0]])
+    old = Old(candidate, around, uses)
+    passed = _passed(old, target)
+    new = Replacement(target, passed=passed).make(
+        {name: p.default for name, p in old.parameters.items()} | old.givens()[0]
+    )
+    require_members(old, new)
+    require_signatures(old, new)
+    found = _first_that_agrees(old, _options(old, target), target, passed)
+    require_seen(old)
+    if kinds[0] != "manager":
+        return found, Kind.FACADE
+    return found, Kind.SMALL_MAPPING if found.options or found.passed else Kind.MECHANICAL
+
+
+def _require_no_store(candidate: Candidate) -> None:
+    init = candidate.methods.get("__init__")
+    for argument in init.args.args if init else ():
+        if STORE.search(argument.arg):
+            raise Refusal(f"a session store stands behind it: `{argument.arg}`")
+        if re.search(r"callback|handler|hook", argument.arg):
+            raise Refusal(f"it calls back into the test: `{argument.arg}`")
+
+
+def _accepted(target: type) -> frozenset[str]:
+    """Names of keyword arguments that a class of ours takes."""
+    given = inspect.signature(target).parameters.values()
+    names = {p.name for p in given if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    if any(p.kind is p.VAR_KEYWORD for p in given):
+        names |= {item.name for item in fields(MockConfiguration)}
+    return frozenset(names)
+
+
+def _passed(old: Old, target: type) -> tuple[str, ...]:
+    unknown = [name for name in old.parameters if name not in _accepted(target)]
+    if unknown:
+        raise Refusal(f"{target.__name__} takes no `{unknown[0]}` when it is made")
+    return tuple(old.parameters)
+
+
+def _options(old: Old, target: type) -> Iterator[dict[str, Any]]:
+    """Options to try, the plainest first."""
+    accepted = _accepted(target)
+    knobs = {
+        name: value
+        for name, value in old.state.items()
+        if name in accepted - set(old.parameters) and isinstance(value, int | float)
+    }
+    aliases = (True, None) if old.uses.mutates_later else (None, True)
+    for extra in ({}, knobs) if knobs else ({},):
+        for alias in aliases if "alias_messages" in accepted else (None,):
+            for records in RECORDS if "records" in accepted else (None,):
+                chosen = {"records": records, "alias_messages": alias}
+                yield {k: v for k, v in chosen.items() if v is not None} | extra
+
+
+def _first_that_agrees(
+    old: Old, options: Iterator[dict[str, Any]], target: type, passed: tuple[str, ...]
+) -> Replacement:
+    """The first options with which ours does all that the old class does.
+
+    Raises the Refusal of those that went furthest.
+    """
+    furthest, best = -1, Refusal("")
+    for chosen in options:
+        replacement = Replacement(target, chosen, passed)
+        old.traces.steps = 0
+        try:
+            compare(old, replacement)
+        except Refusal as refusal:
+            if old.traces.steps > furthest:
+                furthest, best = old.traces.steps, refusal
+        else:
+            return replacement
+    raise best
+
+
+# --- classes that build on one another --------------------------------------------------
+
+
+def _held_back(
+    verdicts: Mapping[int, Verdict], around: Surroundings, uses: Uses
+) -> dict[int, Verdict]:
+    """Classes that were to be replaced, but must not: another one that stays needs them."""
+    held = {}
+    for verdict in verdicts.values():
+        if verdict.replacement is not None:
+            continue
+        chain = around.chain(verdict.candidate)[:-1]
+        below = {m.name: v for m in chain if (v := verdicts[id(m)]).replacement is not None}
+        if below and (why := _breaks(verdict.candidate, below, around, uses)):
+            for lower in below.values():
+                reason = f"`{verdict.candidate.name}` builds on it and stays: {why}"
+                stays = Verdict(lower.candidate, Kind.NOT_MECHANICAL, reason=reason)
+                held[id(lower.candidate)] = stays
+    return held
+
+
+def _breaks(
+    candidate: Candidate, below: Mapping[str, Verdict], around: Surroundings, uses: Uses
+) -> str:
+    """Why a class that stays does something else on our base than on the old one; else empty."""
+    try:
+        old = Old(candidate, around, uses)
+        nodes = [node for node in old.nodes if getattr(node, "name", "") not in below]
+        _, env = around.needed(old.chain, old.traces)
+        bases = {name: _as_class(name, v.replacement) for name, v in below.items()}
+        rebuilt = build(nodes, {**env, **bases}, old.traces, where=candidate.name)
+        require_members(old, rebuilt[candidate.name](**old.givens()[0]))
+        compare(old, Replacement(rebuilt[candidate.name], {}, tuple(old.parameters)))
+        require_seen(old)
+    except Refusal as refusal:
+        return refusal.reason
+    return ""
+
+
+def _as_class(name: str, replacement: Replacement | None) -> type:
+    """What will stand where a class stood."""
+    assert replacement is not None
+
+    base: Any = replacement.target
+
+    def __init__(self: Any, **given: Any) -> None:
+        base.__init__(self, **{**replacement.options, **given})
+
+    return type(name, (base,), {"__init__": __init__})
+
+
+def refuse_mixed(verdicts: Sequence[Verdict], source: str) -> list[Verdict]:
+    """Without classes whose instances must be of a base that stays, for ``isinstance`` asks."""
+    staying = {v.candidate.name for v in verdicts if v.replacement is None}
+    asked = {name for name in staying if re.search(rf"isinstance\([^)]*\b{name}\b", source)}
+    return [
+        Verdict(v.candidate, Kind.NOT_MECHANICAL, reason=f"the file asks whether it is a `{base}`")
+        if v.replacement and (base := next(iter(asked & set(v.candidate.bases)), ""))
+        else v
+        for v in verdicts
+    ]
