@@ -131,9 +131,8 @@ def _configured(action: dict[str, Any], row: int) -> MockConfiguration:
     try:
         return recorded(action["config"])
     except (KeyError, TypeError, ConfigError) as error:
-        raise _too_new(
-            row, f"a channel was configured with what is none of ours ({error})"
-        ) from None
+        what = getattr(error, "what", "no configuration")
+        raise _too_new(row, f"a channel was configured anew ({what})") from None
 
 
 def _require_the_same(config: MockConfiguration, old: MockConfiguration, row: int) -> None:

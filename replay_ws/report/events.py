@@ -154,6 +154,8 @@ def _other_text(log: Log, row: int, op: Op) -> str:
             return f"{clean(kind)} {clean(path) or 'callbacks'}, {len(pairs) // 2} times"
         case Op.CONTROL, {"do": "configure", "config": dict(config)}:
             return f"configure {settings_text(config)}"
+        case Op.CONTROL, {"do": "configure", "config": dict(config)}:
+            return f"configure {settings_text(config)}"
         case Op.CHANNEL, [name, dict(config)]:
             return f"{clean(name)} {settings_text(config)}".strip()
         case ((Op.METHOD | Op.CALL | Op.RETURN), _):
