@@ -36,6 +36,7 @@ from replay_ws.sim.loop import VirtualLoop
 from replay_ws.sim.runner import run_program
 from tools.bench_modes import modes
 from tools.bench_peers import install_peers, races
+from tools.bench_plugin import plugin
 from tools.bench_runs import chain, schedule, threads, websockets
 from tools.figures import Figure, child_cpu_s, cpu_s, paired
 
@@ -267,6 +268,7 @@ BENCHES = {
         threads,
         websockets,
         start,
+        plugin,
     )
 }
 

@@ -7,12 +7,10 @@ to sum up.
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from replay_ws.pytest_plugin.facts import FACTS
 from replay_ws.pytest_plugin.fixtures import (
     _ws_mode,
     _ws_seed,
@@ -58,8 +56,6 @@ profile='agent5', order='causal', tolerance_ms=0, ignore=(), threads='refuse', p
 escapes='error', config=None, plan=None): run the test on virtual time, from a seed; record its \
 session; compare it with a golden."""
 
-_IS_RUNNING = pytest.StashKey[bool]()
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of the command line."""
@@ -88,25 +84,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             pytest.fail(str(error), pytrace=False)
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """With the first marked test come the hooks that run it."""
-    config = item.config
-    if item.get_closest_marker("replay_ws") is not None and _IS_RUNNING not in config.stash:
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With a marked test come the hooks that run it."""
+    if any(item.get_closest_marker("replay_ws") for item in items):
         from replay_ws.pytest_plugin.items import MarkedItems
 
-        config.stash[_IS_RUNNING] = True
         config.pluginmanager.register(MarkedItems(config), "replay_ws_items")
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """What there is to tell of a test goes along with its report, also between processes."""
-    report = yield
-    if FACTS in item.stash:
-        report.replay_ws = item.stash[FACTS].to_dict()  # type: ignore[attr-defined]
-    return report
 
 
 class _LeftOut:

@@ -5,6 +5,7 @@ sums up; and the lines that bring it back.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,26 @@ FACTS = pytest.StashKey[Facts]()
 
 def facts_of(item: pytest.Item) -> Facts:
     """The facts of a test, which begin when they are first asked for."""
+    plugins = item.config.pluginmanager
+    if not plugins.has_plugin(_REPORTER):
+        plugins.register(_Reporter(), _REPORTER)
     return item.stash.setdefault(FACTS, Facts(item.nodeid))
+
+
+_REPORTER = "replay_ws_reporter"
+
+
+class _Reporter:
+    """Sends the facts along with the reports of their tests, also between processes."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if FACTS in item.stash:
+            report.replay_ws = item.stash[FACTS].to_dict()  # type: ignore[attr-defined]
+        return report
 
 
 def shown_path(config: pytest.Config, path: Path) -> str:

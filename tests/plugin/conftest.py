@@ -8,6 +8,7 @@ from importlib import import_module
 from textwrap import dedent
 
 import deepdiff  # noqa: F401
+import hypothesis.internal.scrutineer  # noqa: F401
 import pytest
 
 import replay_ws

@@ -215,13 +215,13 @@ def test_races_of_the_concurrency_mock_are_found_and_a_quiet_mock_says_that_it_s
     suite = project(
         """
         async def race(mock):
-            async def close():
+            async def send():
                 if str(mock.get_connection_state("t")) == "connected":
                     await asyncio.sleep(0)
-                    await mock.disconnect_user("t")
+                    await mock.send_to_thread("t", {"type": "x"})
 
             await mock.connect_user("t")
-            await asyncio.gather(close(), mock.send_to_thread("t", {"type": "x"}))
+            await asyncio.gather(send(), mock.disconnect_user("t"))
 
         @pytest.mark.replay_ws
         async def test_found(mock_websocket_concurrency, websocket_assertions):

@@ -12,7 +12,6 @@ QUIET = """
         assert ours == {
             "replay_ws",
             "replay_ws.pytest_plugin",
-            "replay_ws.pytest_plugin.facts",
             "replay_ws.pytest_plugin.fixtures",
             "replay_ws.pytest_plugin.options",
         }
