@@ -14,14 +14,13 @@ from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, get_args
 
 from replay_ws.cassette.redaction import RedactorChoice, redactor_of
-from replay_ws.diff.keys import content
 from replay_ws.diff.payload import explain
 from replay_ws.errors import ConfigError, RecordedError, ReplayMismatch, known, unknown
 from replay_ws.events.calls import Method, packed
 from replay_ws.events.encoding import decode
 from replay_ws.events.log import Op
 from replay_ws.recording import CURRENT
-from replay_ws.replayer.tape import Answer, Call, event_of, tape_of
+from replay_ws.replayer.tape import Answer, Call, Queue, event_of, tape_of
 from replay_ws.report.calls import call_text
 from replay_ws.session import Session
 from replay_ws.text import cut
@@ -29,7 +28,7 @@ from replay_ws.text import cut
 Order = Literal["lockstep", "thread"]
 
 _IDLE_TURNS_MAX = 100
-"""Turns of the loop without a call, after which an answer does not wait for others any more."""
+"""Turns of the loop without a call, after which a task does not wait for others any more."""
 _NEAREST_MAX = 64
 """Recorded calls that are looked at for the nearest one."""
 _MISSING_MAX = 8
@@ -99,7 +98,7 @@ def _stand_in(method: Method, playing: _Playing) -> Callable[..., Any]:
         return await playing.wait(call)
 
     async def answer_async(*args: Any, **kwargs: Any) -> Any:
-        return await playing.wait(playing.take(method, args, kwargs))
+        return await playing.wait(await playing.take_in_turn(method, args, kwargs))
 
     def answer(*args: Any, **kwargs: Any) -> Any:
         call = playing.take(method, args, kwargs)
@@ -137,25 +136,46 @@ class _Playing:
 
     def take(self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
         """The recorded call that this one is; raises ReplayMismatch if it is another."""
+        arguments = self._redacted(method, args, kwargs)
+        return self._taken(method, arguments) or self._refuse(method, arguments)
+
+    async def take_in_turn(
+        self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Call:
+        """The same, but a call that comes early waits until the others have been made."""
+        arguments = self._redacted(method, args, kwargs)
+        queue = self.tape.queue_of(method, arguments)
+        call = self._taken(method, arguments)
+        if call is None and any(each.is_like(method, arguments) for each in queue.remaining):
+            await _turns(queue, lambda: queue.next_is(method, arguments))
+            call = self._taken(method, arguments)
+        return call or self._refuse(method, arguments)
+
+    def _taken(self, method: Method, arguments: Mapping[str, Any]) -> Call | None:
         with self._lock:
-            arguments = self._redacted(method, method.arguments(args, kwargs))
             queue = self.tape.queue_of(method, arguments)
             call = queue.next
-            if call is None or not _is_same(call, method, arguments):
-                self._refuse(call, method, arguments)
+            if call is None or not call.is_like(method, arguments):
+                return None
             queue.take()
             self.done += 1
             return call
 
-    def _redacted(self, method: Method, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        body: str | bytes = packed({"name": method.name, "arguments": dict(arguments)})
+    def _redacted(
+        self, method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What a call says, as the recording would."""
+        given = {"name": method.name, "arguments": method.arguments(args, kwargs)}
+        body: str | bytes = packed(given)
         if self._redactor is not None:
-            body = self._redactor.clean(Op.CALL, body)
+            with self._lock:
+                body = self._redactor.clean(Op.CALL, body)
         assert isinstance(body, bytes), "a body stays what it is"
         redacted: dict[str, Any] = decode(body)["arguments"]
         return redacted
 
-    def _refuse(self, call: Call | None, method: Method, arguments: dict[str, Any]) -> NoReturn:
+    def _refuse(self, method: Method, arguments: dict[str, Any]) -> NoReturn:
+        call = self.tape.queue_of(method, arguments).next
         near, details = _nearest(self.tape.remaining(), method, arguments)
         error = ReplayMismatch(
             f"call {self.done} ({method.name}) is not the one that was recorded next",
@@ -189,11 +209,7 @@ class _Playing:
             await run.clock.take(run.clock.now_ns(), answer.duration_ns)
         if answer is None or _was_cancelled(answer):
             await asyncio.get_running_loop().create_future()  # as it did, until it is cancelled
-        idle, happened = 0, -1
-        while not call.queue.is_due(call) and idle < _IDLE_TURNS_MAX:
-            idle = idle + 1 if happened == call.queue.happened else 0
-            happened = call.queue.happened
-            await asyncio.sleep(0)
+        await _turns(call.queue, lambda: call.queue.is_due(call))
 
     def conclude(self, call: Call) -> Any:
         """What ``call`` gave, now."""
@@ -246,6 +262,15 @@ class _Playing:
             )
 
 
+async def _turns(queue: Queue, is_time: Callable[[], bool]) -> None:
+    """Let others go on until it is time, or nothing happens in the queue any more."""
+    idle, happened = 0, -1
+    while not is_time() and idle < _IDLE_TURNS_MAX:
+        idle = idle + 1 if happened == queue.happened else 0
+        happened = queue.happened
+        await asyncio.sleep(0)
+
+
 def _was_cancelled(answer: Answer) -> bool:
     """Whether the caller did not wait for an answer."""
     kind = (answer.error or {}).get("type", "").rpartition(".")[2]
@@ -260,23 +285,6 @@ def _fresh(value: Any) -> Any:
 # --- comparing -------------------------------------------------------------------------------
 
 
-def _is_same(call: Call, method: Method, arguments: Mapping[str, Any]) -> bool:
-    """Whether this is the recorded call; placeholders of secrets are all alike."""
-    if call.method.name != method.name:
-        return False
-    ours, theirs = call.arguments, arguments
-    if call.unread:
-        ours, theirs = (
-            {name: value for name, value in given.items() if name not in call.unread}
-            for given in (ours, theirs)
-        )
-    ours_event, theirs_event = event_of(method.name, ours), event_of(method.name, theirs)
-    if ours_event.body == theirs_event.body:
-        return True
-    told = content(ours_event)
-    return told is not None and told == content(theirs_event)
-
-
 def _nearest(
     calls: list[Call], method: Method, arguments: Mapping[str, Any]
 ) -> tuple[Call | None, tuple[str, ...]]:
@@ -286,9 +294,10 @@ def _nearest(
     """
     actual = event_of(method.name, arguments)
     like = [call for call in calls if call.method.name == method.name][:_NEAREST_MAX]
-    found = [(explain(call.event(), actual), call) for call in like]
-    if not found:
-        return None, ()
+    same = [call for call in like if call.is_like(method, arguments)]
+    if not like or same:
+        return (same[0], ()) if same else (None, ())
+    found = [(explain(call.event, actual), call) for call in like]
     details, call = min(found, key=lambda each: len(each[0]))
     return call, tuple(map(str, details))
 

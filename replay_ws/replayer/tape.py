@@ -5,9 +5,9 @@ each message is a call of ``send_to_thread`` or ``receive_from_thread``. Calls t
 on itself are left out: nobody makes them on a replay.
 
 A *queue* holds calls whose order counts: all of them, or those about one connection. Two rules
-hold in it. A call is answered only if it is the next one that was recorded. And an answer is due
-only when everything that was recorded before it has happened, so that tasks meet each other in the
-order in which they did.
+hold in it. A call is taken only if it is the next one that was recorded; one that a task makes
+early waits for its turn. And an answer is due only when everything that was recorded before it has
+happened. So tasks meet each other in the order in which they did.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from inspect import Parameter, Signature
 from typing import Any
 
+from replay_ws.diff.keys import content
 from replay_ws.errors import CassetteError
 from replay_ws.events.calls import Method, Sends, packed
 from replay_ws.events.log import MESSAGES, Direction, Log, Op
@@ -48,15 +49,31 @@ class Call:
     answer: Answer | None = None
     unread: tuple[str, ...] = ()
     queue: Queue = field(init=False)
+    _event: Event | None = None
 
     @property
     def connection(self) -> str:
         """What it is about; empty for one that is about no connection."""
         return self.method.connection(self.arguments)
 
+    @property
     def event(self) -> Event:
         """The arguments as the payload of an event, which can be compared."""
-        return event_of(self.method.name, self.arguments)
+        if self._event is None:
+            read = {name: v for name, v in self.arguments.items() if name not in self.unread}
+            self._event = event_of(self.method.name, read)
+        return self._event
+
+    def is_like(self, method: Method, arguments: Mapping[str, Any]) -> bool:
+        """Whether a call is this one; placeholders of secrets are all alike."""
+        if method.name != self.method.name:
+            return False
+        read = {name: value for name, value in arguments.items() if name not in self.unread}
+        event = event_of(method.name, read)
+        if event.body == self.event.body:
+            return True
+        told = content(event)
+        return told is not None and told == content(self.event)
 
 
 class Queue:
@@ -83,6 +100,10 @@ class Queue:
     def next(self) -> Call | None:
         """The call that is expected."""
         return self._calls[self._next] if self._next < len(self._calls) else None
+
+    def next_is(self, method: Method, arguments: Mapping[str, Any]) -> bool:
+        """Whether a call is the one that is expected."""
+        return self.next is not None and self.next.is_like(method, arguments)
 
     @property
     def remaining(self) -> list[Call]:
