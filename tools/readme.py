@@ -3,7 +3,9 @@
 ``python tools/readme.py`` writes the outputs anew, ``--check`` compares them and exits 1 when one
 differs. Blocks run in order, in one empty folder: a ``python`` block in one namespace with those
 before it, a ``console`` block by the words behind ``$``. A ``text`` block holds what the python
-block before it printed. Commands other than ``replay-ws`` are shown, not run.
+block before it printed. A block that begins with the name of a file, as a comment, is that file.
+Commands other than those of ``COMMANDS`` are shown, not run; times that a clock measured are left
+out.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import io
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,7 +26,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 
-_BLOCK = re.compile(r"^```(python|text|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMANDS = {
+    "replay-ws": [sys.executable, "-m", "replay_ws"],
+    "pytest": [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+    "sed": ["sed"],
+}
+
+_BLOCK = re.compile(r"^```(python|text|console|toml|yaml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"# (\S+\.(?:py|toml|yml))\n")
+_MEASURED = re.compile(r" in \d+\.\d\ds\b")
 
 
 class Examples:
@@ -42,16 +53,15 @@ class Examples:
             body, self._printed = self._printed, ""
         elif kind == "console":
             body = self._console(body)
+        else:
+            _write_file(body)
         return f"```{kind}\n{body}```"
 
     def _python(self, source: str) -> str:
         printed = io.StringIO()
-        name = re.match(r"# (\S+\.py)\n", source)
-        if name:  # a file that later commands use
-            Path(name[1]).parent.mkdir(parents=True, exist_ok=True)
-            Path(name[1]).write_text(source, encoding="utf-8")
+        name = _write_file(source)
         with contextlib.redirect_stdout(printed):
-            exec(compile(source, name[1] if name else "README.md", "exec"), self._names)
+            exec(compile(source, name or "README.md", "exec"), self._names)
         return printed.getvalue()
 
     def _console(self, body: str) -> str:
@@ -59,14 +69,25 @@ class Examples:
         for part in re.split(r"^(?=\$ )", body, flags=re.MULTILINE):
             command, _, _ = part.partition("\n")
             words = shlex.split(command.removeprefix("$ "), comments=True)
-            shown.append(f"{command}\n{_run(words)}" if words[:1] == ["replay-ws"] else part)
+            runs = words[:1] and words[0] in COMMANDS
+            shown.append(f"{command}\n{_run(words)}" if runs else part)
         return "".join(shown)
+
+
+def _write_file(source: str) -> str:
+    """Write a block that is a file, for later commands; returns its name."""
+    name = _FILE.match(source)
+    if name is None:
+        return ""
+    Path(name[1]).parent.mkdir(parents=True, exist_ok=True)
+    Path(name[1]).write_text(source, encoding="utf-8")
+    return name[1]
 
 
 def _run(words: list[str]) -> str:
     environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "CI": ""}
     done = subprocess.run(
-        [sys.executable, "-m", "replay_ws", *words[1:]],
+        [*COMMANDS[words[0]], *words[1:]],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -74,14 +95,15 @@ def _run(words: list[str]) -> str:
         env=environment,
         check=False,
     )
-    return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
+    said = _MEASURED.sub("", done.stdout)
+    return "".join(f"{line.rstrip()}\n" for line in said.splitlines())
 
 
 def redone(text: str) -> str:
     """The README's text with all outputs as they are now."""
     examples = Examples()
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        Path("cassettes").symlink_to(ROOT / "cassettes")
+        shutil.copytree(ROOT / "cassettes", "cassettes")
         sys.path.insert(0, folder)
         return _BLOCK.sub(examples.redone, text)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from replay_ws.compliance import Report, check, profile_names
 from replay_ws.report.blocks import Line
-from replay_ws.report.differences import Difference
+from replay_ws.report.differences import Difference, short_line
 from replay_ws.report.events import settings_text
 from replay_ws.session import Session
 from replay_ws.text import NAME_MAX, clean, cut
@@ -48,7 +48,15 @@ def _texts(lines: Iterable[Line]) -> list[str]:
 def _headline(difference: Difference) -> str:
     ran, recorded = _conditions(difference.run), _conditions(difference.golden)
     origin = "" if ran == recorded else f"; the golden: {recorded}"
-    return f"the run differs from it   ({ran}{origin})"
+    return f"{_first_and_more(difference)}   ({ran}{origin})"
+
+
+def _first_and_more(difference: Difference) -> str:
+    """The first divergence: what a list of failed tests has room for."""
+    diff = difference.diff
+    assert diff.first is not None
+    more = len(diff.divergences) - 1
+    return f"{short_line(diff, diff.first)}{f', and {more:,} more' if more else ''}"
 
 
 def _conditions(session: Session) -> str:

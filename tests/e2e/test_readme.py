@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+import yaml
 
 from replay_ws.faults.modes import MODES
 from replay_ws.faults.types import TYPES
@@ -25,6 +30,29 @@ def test_every_example_prints_what_the_readme_says() -> None:
     command = [sys.executable, str(ROOT / "tools" / "readme.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_workflow_tests_and_keeps_what_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (text,) = re.findall(r"^```yaml\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    steps = yaml.safe_load(text)["jobs"]["tests"]["steps"]
+    (command,) = (step["run"] for step in steps if step.get("run", "").startswith("pytest"))
+    (kept,) = (step["with"]["path"] for step in steps if step.get("if") == "failure()")
+    (tmp_path / "test_it.py").write_text(
+        "import pytest\n"
+        "@pytest.mark.replay_ws(golden='refund')\n"
+        "async def test_it(mock_websocket_manager):\n"
+        "    await mock_websocket_manager.send_to_thread('t', {'type': 'agent_started'})\n"
+    )
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    words = [sys.executable, "-m", *shlex.split(command)]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "::error file=test_it.py,line=2,title=test_it::there is no golden" in done.stdout
+    assert list((tmp_path / kept / "failed").rglob("session.rws"))
+    assert json.loads((tmp_path / kept / "report.json").read_text())["tests"][0]["kept"]
 
 
 def test_the_toxics_stand_there_in_the_order_of_the_pipeline() -> None:

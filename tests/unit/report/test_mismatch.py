@@ -30,12 +30,16 @@ def lossy(*numbers: int) -> rws.Session:
     )
 
 
-def test_it_says_which_golden_under_which_conditions() -> None:
+def test_it_says_first_what_comes_first_in_which_golden_under_which_conditions() -> None:
     head = text(GOLDEN, rws.replay(GOLDEN, mode="packet_loss", seed=5))[0]
     assert head == (
-        "golden.rws: the run differs from it   "
+        "golden.rws: missing #18 thread-planner < agent_thinking: lost (loss)   "
         "(mode packet_loss, seed 5; the golden: mode normal, seed 1)"
     )
+
+
+def test_it_counts_what_comes_after_the_first() -> None:
+    assert ", and 1 more   (mode normal, seed 1)" in text(GOLDEN, lossy(4, 6))[0]
 
 
 def test_conditions_that_are_the_same_are_said_once() -> None:
