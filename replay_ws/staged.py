@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from replay_ws.race import Race
 from replay_ws.recording import CURRENT, Recording
 from replay_ws.running import Conditions, attach, end, entered, loop_of, recording_of
 from replay_ws.session import Session
+from replay_ws.sim.places import name_of
 from replay_ws.sim.races.watching import Watcher
 from replay_ws.sim.runner import cancel_pending, clean_up_after, refuse_to_nest, shut_down
 from replay_ws.sim.world.loans import loans, orders
@@ -66,7 +68,7 @@ class StagedRun:
 
     def wait(self, awaitable: Callable[[], Awaitable[Value]]) -> Value:
         """What ``awaitable()`` gives when it is awaited on the run's loop, as a part of the run."""
-        return self.call(lambda: self.loop.run_until_complete(_awaited(awaitable)))
+        return self.call(lambda: self.loop.run_until_complete(_main(awaitable)))
 
     def body(self, body: Callable[[], object], *, is_async: bool) -> Session:
         """Run the test itself, and end the session.
@@ -100,7 +102,7 @@ class StagedRun:
 
     def _run(self, body: Callable[[], Any], is_async: bool) -> None:
         if is_async:
-            self.loop.run_until_complete(_awaited(body))
+            self.loop.run_until_complete(_main(body))
         elif self.conditions.threads == "managed":
             # In a thread of its own, where what blocks is a step of the schedule.
             self.loop.run_until_complete(_in_a_thread(body))
@@ -140,6 +142,13 @@ class StagedRun:
         finally:
             self._watcher.__exit__()
             self.loop.close()
+
+
+def _main(awaitable: Callable[[], Awaitable[Value]]) -> Coroutine[Any, Any, Value]:
+    main = _awaited(awaitable)
+    named = awaitable.func if isinstance(awaitable, partial) else awaitable
+    main.__qualname__ = name_of(named)  # type: ignore[attr-defined]  # reports name what the user wrote
+    return main
 
 
 async def _awaited(awaitable: Callable[[], Awaitable[Value]]) -> Value:

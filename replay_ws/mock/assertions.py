@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from replay_ws.events.model import Event
     from replay_ws.mock.manager import MockWebSocketManager
 
+__tracebackhide__ = True  # pytest shows the line of the test that asserts
+
 LEDGER = (
     "sent", "accepted", "delivered", "lost", "in_doubt", "pending", "rejected", "duplicated",
 )  # fmt: skip

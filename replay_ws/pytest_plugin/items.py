@@ -29,8 +29,8 @@ from replay_ws.session import Session
 from replay_ws.sim.places import is_installed
 from replay_ws.staged import StagedRun
 
-_OWN_WORDS = (GoldenMismatch, DeterminismError)
-"""What our own comparisons raise: their words say all, and a traceback nothing."""
+_WITH_COMMANDS = (GoldenMismatch, DeterminismError)
+"""Errors that end with the commands to run."""
 
 RUN = pytest.StashKey[StagedRun]()
 WANTED = pytest.StashKey[Wanted]()
@@ -135,7 +135,7 @@ class MarkedItems:
         report = yield
         if WANTED not in item.stash:
             return report
-        if call.excinfo is not None and isinstance(call.excinfo.value, _OWN_WORDS):
+        if call.excinfo is not None and _says_all(item, call.excinfo):
             report.longrepr = str(call.excinfo.value)
         if report.failed:
             _tell_failure(item, report, call)
@@ -208,8 +208,16 @@ def _tell_failure(
         facts.kept = str(keep_failed(folder, item.nodeid, session, texts))
     elif call.when != "call":  # a fixture that is missing, and nothing of ours
         return
-    if not isinstance(call.excinfo.value, _OWN_WORDS):
+    if not isinstance(call.excinfo.value, _WITH_COMMANDS):
         report.sections.append(("replay_ws", "\n".join(_story(item, session))))
+
+
+def _says_all(item: pytest.Item, found: pytest.ExceptionInfo[BaseException]) -> bool:
+    """Whether an error's words are enough: none of its frames is one of the test."""
+    paths = (Path(entry.path) for entry in found.traceback)
+    return isinstance(found.value, ReplayWsError) and not any(
+        path == item.path or path.name == "conftest.py" for path in paths
+    )
 
 
 def _take(item: pytest.Item, session: Session) -> None:

@@ -31,6 +31,8 @@ from replay_ws.sim.world.escapes import BLOCKING_CALLS, CALLS, THREAD_STARTS, Ca
 from replay_ws.sim.world.foreign import FreeThreads
 from replay_ws.sim.world.patches import Patch, Patched, patched
 
+__tracebackhide__ = True  # pytest shows the line that reached out, not the guard
+
 THREAD_WAIT_S = 10.0
 _FOLDERS = re.compile(r"(?<= at ).*[/\\]")
 
@@ -90,7 +92,6 @@ class Boundary:
 
     def meet(self, call: str, escape: Escape) -> None:
         """``call`` is about to leave the run: an EscapeError, or a warning and a note of it."""
-        __tracebackhide__ = True
         where = _place_of_call()
         error = escape.error(call, where)
         if not self._warns:
@@ -174,7 +175,6 @@ def _place_of_call() -> str:
 def _guard(real: Any, shown: str, calls: Calls) -> Callable[..., Any]:
     @functools.wraps(real)
     def guard(*args: Any, **options: Any) -> Any:
-        __tracebackhide__ = True
         boundary = _here.boundary
         if boundary is None or not boundary.is_open or calls.spares(*args, **options):
             return real(*args, **options)
@@ -202,7 +202,6 @@ def _thread_guard(real: Any, shown: str, calls: Calls) -> Callable[..., Any]:
 
     @functools.wraps(real)
     def start(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        __tracebackhide__ = True
         boundary = _here.boundary
         if boundary is None or not boundary.is_open:
             return real(function, *args, **options)
