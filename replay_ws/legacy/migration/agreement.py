@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 from unittest.mock import NonCallableMock
 
@@ -14,6 +14,13 @@ TIMES = re.compile(r"time|stamp|latency|elapsed|duration|(^|_)(at|age)$")
 """Keys and attributes that hold a time: our clock is another one, so only the kind must agree."""
 
 SHOWN_MAX = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """An answer that had to be awaited."""
+
+    value: Any
 
 
 class Peer:
@@ -41,6 +48,10 @@ class Peer:
 
 def disagreement(old: Any, new: Any, name: str = "") -> str:
     """Empty, or in words what ``old`` has that ``new`` has not. ``name`` says what they are."""
+    if isinstance(old, Awaited) or isinstance(new, Awaited):
+        if isinstance(old, Awaited) and isinstance(new, Awaited):
+            return disagreement(old.value, new.value, name)
+        return "at once instead of by await" if isinstance(old, Awaited) else "by await"
     if isinstance(old, Instant) or (TIMES.search(name) and _is_number(old)):
         return "" if _is_number(new) else _told(old, new)
     match old:

@@ -17,7 +17,7 @@ DOUBLES = re.compile(r"Mock|Fake|Stub|Dummy|Capture|Track|Record|Spy", re.IGNORE
 """A class with such a name stands for something else, if its methods look like it."""
 
 SHAPES = {
-    "manager": re.compile(r"send_to_(thread|user)|broadcast|connect_user|emit_to_user"),
+    "manager": re.compile(r"record|send_to_(thread|user)|broadcast|connect_user|emit_to_user"),
     "bridge": re.compile(r"notify_(agent|tool)_\w+|emit_(agent|tool|thinking)\w*"),
     "socket": re.compile(r"send_(json|text|bytes)|receive_(json|text)|receive|accept"),
 }
@@ -104,12 +104,13 @@ def _looks_like_one(candidate: Candidate, found: dict[str, Candidate]) -> bool:
         return True
     if NAMES.search(name):
         return True
-    return bool(DOUBLES.search(name)) and family(candidate) is not None
+    is_recorder = set(candidate.methods) <= {"__init__", "record"}  # of anything
+    return bool(DOUBLES.search(name)) and family(candidate) is not None and not is_recorder
 
 
 def family(candidate: Candidate) -> str | None:
     """``manager``, ``bridge`` or ``socket``, by the names of methods; None for none of them."""
-    names = [*candidate.methods, *_assigned(candidate.node)]
+    names = [*candidate.methods, *assigned(candidate.node)]
     score = {
         kind: sum(bool(shape.fullmatch(name)) for name in names) for kind, shape in SHAPES.items()
     }
@@ -117,7 +118,7 @@ def family(candidate: Candidate) -> str | None:
     return best if score[best] else None
 
 
-def _assigned(node: ast.ClassDef) -> Iterator[str]:
+def assigned(node: ast.ClassDef) -> Iterator[str]:
     """Names of ``self.NAME = ...``."""
     for inner in ast.walk(node):
         targets = inner.targets if isinstance(inner, ast.Assign) else []

@@ -22,8 +22,11 @@ class Migrated:
         return self.after != self.before
 
 
-class Refusal(Exception):
-    """Why a class is not replaced."""
+class Refusal(BaseException):
+    """Why a class is not replaced.
+
+    No Exception, so that the ``except Exception`` of an old class under trial lets it pass.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -6,12 +6,13 @@ import ast
 import builtins
 import re
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from replay_ws.errors import ConfigError
 from replay_ws.legacy.migration.finding import Candidate
 from replay_ws.legacy.migration.model import Refusal
+from replay_ws.legacy.migration.renames import calls_of
 from replay_ws.legacy.migration.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class _Rewriting:
         self.moved = moved
         self.by_line = {v.candidate.node.lineno: v for v in replaced}
         self.wanted: dict[str, str] = {}  # bound name -> public name of ours
+        self.calls: dict[tuple[int, str, str], str] = dict(_renamed_calls(source, replaced))
 
     def result(self) -> str:
         from libcst.metadata import MetadataWrapper, PositionProvider
@@ -97,12 +99,17 @@ class _Rewriting:
         cst = self.cst
         if isinstance(statement, cst.ClassDef):
             verdict = self.by_line.get(_line_of_class(statement, lines))
-            if verdict and not self._constructor(verdict):
+            if verdict and not self._constructor(verdict) and self._is_bound_once(statement):
                 self._want(verdict, verdict.candidate.name)
                 return None
         if isinstance(statement, cst.SimpleStatementLine) and lines[statement] in self.moved:
             return self._from_ours(statement, self.moved[lines[statement]])
         return statement.visit(_Classes.made(self, lines))
+
+    def _is_bound_once(self, node: Any) -> bool:
+        """Whether an import at the top can stand for a class: no other line binds its name."""
+        name = node.name.value
+        return len([n for n in _bindings(ast.parse(self.source)) if n == name]) == 1
 
     def _want(self, verdict: Verdict, bound: str) -> None:
         assert verdict.replacement is not None
@@ -190,7 +197,7 @@ class _Rewriting:
         bound = self._bound(statement)
         if not bound or "#" in self.tree.code_for_node(statement).splitlines()[-1]:
             return {}
-        text = self.tree.code_for_node(statement)
+        text = self.tree.code_for_node(statement).strip()  # a file may end without a newline
         rest = code.replace(text, "", 1)
         gone = "\n".join(self._gone())
         return {
@@ -249,7 +256,7 @@ class _Rewriting:
 
 
 class _Classes:
-    """The visitor that replaces classes that stand inside of something."""
+    """The visitor that replaces what stands inside of something: classes, names in calls."""
 
     @staticmethod
     def made(rewriting: _Rewriting, lines: Mapping[Any, int]) -> Any:
@@ -262,7 +269,27 @@ class _Classes:
                     return updated_node
                 return rewriting.replaced(updated_node, verdict)
 
+            def leave_Attribute(self, original_node: Any, updated_node: Any) -> Any:
+                receiver = rewriting.tree.code_for_node(original_node.value)
+                place = (lines[original_node], receiver, original_node.attr.value)
+                if place not in rewriting.calls:
+                    return updated_node
+                return updated_node.with_changes(attr=cst.Name(rewriting.calls[place]))
+
         return Visitor()
+
+
+def _renamed_calls(
+    source: str, replaced: Sequence[Verdict]
+) -> Iterator[tuple[tuple[int, str, str], str]]:
+    """Line, receiver and name of each call that ours has under another name, with that name."""
+    tree = ast.parse(source)
+    classes = {n.lineno: n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)}
+    for verdict in replaced:
+        cls = classes[verdict.candidate.node.lineno]
+        for name, theirs in verdict.replacement.renamed.items() if verdict.replacement else ():
+            for line, receiver in calls_of(tree, name, cls.name, cls):
+                yield (line, receiver, name), theirs
 
 
 def _line_of_class(node: Any, lines: Mapping[Any, int]) -> int:
@@ -356,6 +383,23 @@ def _require_sound(before: str, after: str) -> None:
         raise Refusal(f"the result would not parse, line {error.lineno}") from None
     if lost := _unbound(tree) - _unbound(ast.parse(before)) - set(dir(builtins)):
         raise Refusal(f"nothing would bind {sorted(lost)[0]!r} any more")
+
+
+def _bindings(tree: ast.AST) -> Iterator[str]:
+    """Names that a file binds, outside of functions and classes; as often as it does."""
+    for node in ast.iter_child_nodes(tree):
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                yield name
+                continue
+            case ast.AsyncFunctionDef(name=name):
+                yield name
+                continue
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+                yield name
+            case ast.alias(name=name, asname=as_name):
+                yield as_name or name
+        yield from _bindings(node)
 
 
 def _unbound(tree: ast.Module) -> set[str]:

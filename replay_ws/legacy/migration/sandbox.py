@@ -17,6 +17,7 @@ import datetime
 import dis
 import enum
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from types import CodeType, SimpleNamespace
@@ -80,7 +81,11 @@ class Traces:
 
 def _modules(traces: Traces) -> dict[str, Any]:
     """The modules that an old class may use, cut down to what is harmless."""
-    chance = SimpleNamespace(random=lambda: min(traces.draw, 0.999_999))
+    chance = SimpleNamespace(
+        random=lambda: min(traces.draw, 0.999_999),
+        uniform=lambda low, high: low + (high - low) * traces.draw,
+        randint=lambda low, high: low + int((high - low) * traces.draw),
+    )
     lock = SimpleNamespace(Lock=threading.Lock, RLock=threading.RLock)
     quiet = mock.MagicMock(name="logging")
     return {
@@ -257,6 +262,12 @@ class _Instrument(ast.NodeTransformer):
         node.ifs = [_noting(test, place) for test, place in zip(node.ifs, places, strict=True)]
         return node
 
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
+        place = place_of_handler(node)
+        self.generic_visit(node)
+        node.body.insert(0, ast.Expr(_noting(ast.Constant(value=True), place)))
+        return node
+
     def visit_For(self, node: ast.For) -> ast.AST:
         self.generic_visit(node)
         node.body.insert(0, _call("__tick__"))
@@ -266,6 +277,11 @@ class _Instrument(ast.NodeTransformer):
 def place_of(test: ast.expr) -> tuple[int, str]:
     """Where a condition stands, and what it says."""
     return test.lineno, ast.unparse(test)
+
+
+def place_of_handler(node: ast.ExceptHandler) -> tuple[int, str]:
+    """Where an error is caught, and which."""
+    return node.lineno, f"except {ast.unparse(node.type)}" if node.type else "except"
 
 
 def _noting(test: ast.expr, place: tuple[int, str]) -> ast.expr:
@@ -296,6 +312,7 @@ _NO_TRIAL: Mapping[type[ast.AST], str] = {
     ast.Yield: "it is a generator",
     ast.YieldFrom: "it is a generator",
     ast.AsyncFor: "it reads a stream",
+    ast.Match: "it decides by `match`",
     ast.Global: "it changes a global of the test",
     ast.Nonlocal: "it changes a variable of the test (a closure over test state)",
 }
@@ -319,7 +336,21 @@ def unseen(node: ast.ClassDef, traces: Traces) -> str:
             line, text = place = place_of(test)
             if len(traces.branches.get(place, ())) < 2:
                 return f"`{text}`, line {line}"
+        if isinstance(inner, ast.ExceptHandler) and not _does_nothing(inner):
+            line, text = place = place_of_handler(inner)
+            if place not in traces.branches:
+                return f"`{text}`, line {line}"
     return ""
+
+
+def _does_nothing(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler only passes, logs, raises or says False: it keeps no state."""
+    return all(
+        isinstance(item, ast.Pass | ast.Raise)
+        or (isinstance(item, ast.Return) and isinstance(item.value, ast.Constant | None))
+        or (isinstance(item, ast.Expr) and re.match(r"log|print|pass", ast.unparse(item)))
+        for item in handler.body
+    )
 
 
 def conditions(node: ast.AST) -> list[ast.expr]:

@@ -77,7 +77,8 @@ def messages(words: Words) -> list[dict[str, Any]]:
     tool = {"tool_name": "search", "data": {"step": 1}, "payload": {"tool_name": "search"}}
     types = dict.fromkeys((*FIVE, *words.types, "something_else"))
     rows = [{"type": name, **about, **tool} for name in types]
-    return [*rows, {"type": "agent_started"}, {"data": "no type"}, {}]
+    odd = {"type": "agent_thinking", "data": None, "content": "x" * 300}
+    return [*rows, odd, {"type": "agent_started"}, {"data": "no type"}, {}]
 
 
 def _pool(words: Words) -> tuple[tuple[str, list[Any]], ...]:

@@ -10,19 +10,13 @@ from replay_ws.errors import SourceError
 from replay_ws.legacy.migration.finding import candidates, uses_of
 from replay_ws.legacy.migration.model import Finding, Kind, Migrated, Refusal
 from replay_ws.legacy.migration.rewriting import require_free, rewrite
-from replay_ws.legacy.migration.surroundings import Surroundings
+from replay_ws.legacy.migration.surroundings import ORIGINALS, Surroundings
 from replay_ws.legacy.migration.verdicts import (
     Verdict,
     judge,
     public_names,
     refuse_mixed,
 )
-
-ORIGINALS = (
-    "test_framework.fixtures.websocket_manager_mock",
-    "test_framework.fixtures.websocket_test_helpers",
-)
-"""The modules whose names we have; what they have besides stays with them."""
 
 WORTH_A_LOOK = re.compile(r"websocket|bridge|mock|manager", re.IGNORECASE)
 

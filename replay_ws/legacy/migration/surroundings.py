@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from replay_ws.legacy.migration.finding import MUTATORS, Candidate
@@ -15,6 +16,12 @@ from replay_ws.legacy.migration.sandbox import (
     provided,
     require_plain,
 )
+
+ORIGINALS = (
+    "test_framework.fixtures.websocket_manager_mock",
+    "test_framework.fixtures.websocket_test_helpers",
+)
+"""The modules whose names we have; what they have besides stays with them."""
 
 
 class Surroundings:
@@ -32,6 +39,18 @@ class Surroundings:
         below = [self._mock(base, candidate) for base in candidate.bases]
         found = [item for base in below if base for item in self.chain(base)]
         return [*dict.fromkeys(found), candidate]
+
+    def origin(self, candidate: Candidate) -> str:
+        """The name in one of the original's modules that a class is built on; empty if none."""
+        for mock in self.chain(candidate):
+            for base in mock.bases:
+                definition = self.definitions.get(base)
+                alias = getattr(definition, "value", None)
+                name = alias.id if isinstance(alias, ast.Name) else base
+                module, imported = self.imports.get(name, ("", None))
+                if module in ORIGINALS and imported:
+                    return imported
+        return ""
 
     def _mock(self, name: str, seen_from: Candidate) -> Candidate | None:
         fits = [
@@ -73,6 +92,7 @@ class Surroundings:
                 env[name] = provided(*self.imports[name], traces)
             elif not is_harmless(name):
                 raise Refusal(f"it uses `{name}`, which a trial cannot have")
+        _require_provided([*before, *nodes], env)
         return [*sorted(before, key=lambda node: node.lineno), *nodes], env
 
     def _require_constant(self, name: str, node: ast.stmt) -> None:
@@ -80,6 +100,15 @@ class Surroundings:
             return
         if name in self.changed:
             raise Refusal(f"it uses `{name}`, which the file changes (a closure over test state)")
+
+
+def _require_provided(nodes: Sequence[ast.stmt], env: Mapping[str, Any]) -> None:
+    """Refusal if something is used of a module that a trial does not have."""
+    for node in (inner for outer in nodes for inner in ast.walk(outer)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            given = env.get(node.value.id)
+            if isinstance(given, SimpleNamespace) and not hasattr(given, node.attr):
+                raise Refusal(f"it needs {ast.unparse(node)}, line {node.lineno}")
 
 
 def _binding_scope(name: str, owner: Candidate) -> str:

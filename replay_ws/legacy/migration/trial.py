@@ -11,13 +11,14 @@ import ast
 import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest.mock import NonCallableMock
 
-from replay_ws.legacy.migration.agreement import Peer, disagreement
+from replay_ws.legacy.migration.agreement import Awaited, Peer, disagreement
 from replay_ws.legacy.migration.finding import Candidate, Uses
 from replay_ws.legacy.migration.model import Refusal, listed
+from replay_ws.legacy.migration.renames import name_in
 from replay_ws.legacy.migration.sandbox import Traces, build, drive, unseen
 from replay_ws.legacy.migration.scenario import Act, Scenarios, Words, values_for
 from replay_ws.legacy.migration.surroundings import Surroundings
@@ -33,6 +34,7 @@ class Replacement:
     target: type
     options: Mapping[str, Any] = field(default_factory=dict)
     passed: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     def make(self, given: Mapping[str, Any]) -> Any:
         return self.target(**{**self.options, **{name: given[name] for name in self.passed}})
@@ -63,8 +65,6 @@ class Old:
     def _sample(self) -> Any:
         try:
             return self.cls(**self.givens()[0])
-        except Refusal:
-            raise
         except Exception as error:
             raise Refusal(f"it cannot be made alone: {type(error).__name__}: {error}") from None
 
@@ -102,6 +102,15 @@ class Old:
         """Public attributes that hold something to compare: no locks, no mocks."""
         names = [*self.state, *self.properties]
         return [n for n in dict.fromkeys(names) if not _is_tool(getattr(self.sample, n))]
+
+    def delay_s(self) -> float:
+        """How long its first send sleeps, as it is made by itself."""
+        sends = Scenarios(self.methods, self.words).by_phase["send"]
+        side = _Side(self.cls(**copy.deepcopy(self.givens()[0])))
+        slept_s = self.traces.slept_s
+        for act in sends[:1]:
+            side.do(act)
+        return self.traces.slept_s - slept_s
 
     def extras(self) -> list[list[Act]]:
         """Changes of attributes that the file's tests make, and switches that are attributes."""
@@ -156,7 +165,7 @@ def require_members(old: Old, new: Any) -> None:
     } & old.uses.reads
     is_tool = {name for name in old.state if hasattr(old.state[name], "locked")}
     needed = ({*public, *private} - is_tool) | (is_tool & old.uses.reads)
-    if missing := [name for name in needed if not hasattr(new, name)]:
+    if missing := [name for name in needed if not hasattr(new, name_in(new, name))]:
         owner = type(new).__name__
         kinds = {True: "methods", False: "state"}
         told = [
@@ -173,7 +182,7 @@ def require_members(old: Old, new: Any) -> None:
 def require_signatures(old: Old, new: Any) -> None:
     """Refusal unless ours takes every call that the old methods take."""
     for name, method in old.methods.items():
-        theirs = getattr(new, name)
+        theirs = getattr(new, name_in(new, name))
         if not callable(theirs):
             raise Refusal(f"`{name}` is no method of {type(new).__name__}")
         for act in Scenarios({name: method}, old.words).all([]):
@@ -194,10 +203,10 @@ def require_signatures(old: Old, new: Any) -> None:
 
 @dataclass(slots=True)
 class _Side:
-    """One of the two, and what it was given."""
+    """One of the two, and what it calls by another name."""
 
     it: Any
-    peers: dict[int, Any] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     def do(self, act: Act) -> tuple[Any, tuple[Any, ...], Exception | None]:
         """The answer to an act, the arguments afterwards, and what was raised."""
@@ -207,15 +216,14 @@ class _Side:
         try:
             match act.how:
                 case "call":
-                    answer = getattr(self.it, act.name)(*args, **keywords)
+                    name = self.renamed.get(act.name, act.name)
+                    answer = getattr(self.it, name)(*args, **keywords)
                     if inspect.isawaitable(answer):
-                        answer = (True, drive(answer))[1]
+                        answer = Awaited(drive(answer))
                 case "set":
                     setattr(self.it, act.name, *args)
                 case how:
                     getattr(getattr(self.it, act.name), how)(*args)
-        except Refusal:
-            raise
         except Exception as error:
             return None, args, error
         return answer, (*args, *keywords.values()), None
@@ -236,7 +244,7 @@ def _scaled(replacement: Replacement, draw: float) -> Replacement:
     options = {
         name: 1.0 - draw if _is_rate(name) else value for name, value in replacement.options.items()
     }
-    return Replacement(replacement.target, options, replacement.passed)
+    return replace(replacement, options=options)
 
 
 def _live(
@@ -245,18 +253,21 @@ def _live(
     """One life of a pair."""
     old.traces.draw = draw
     ours, theirs = _made(old, replacement, given)
-    sides = _Side(ours), _Side(theirs)
+    sides = _Side(ours), _Side(theirs, replacement.renamed)
     _same_state(old, sides, "a new one")
     for act in acts:
-        slept_s, now_s = old.traces.slept_s, getattr(theirs, "now", 0.0)
+        began_s = old.traces.slept_s
         answer, args, error = sides[0].do(act)
+        slept_s = old.traces.slept_s - began_s
+        their_began_s = old.traces.slept_s + getattr(theirs, "now", 0.0)
         their_answer, their_args, their_error = sides[1].do(act)
+        took_s = old.traces.slept_s + getattr(theirs, "now", 0.0) - their_began_s
         _same_error(act, error, their_error)
         if told := disagreement(answer, their_answer, act.name if act.how == "call" else ""):
             raise Refusal(f"{act} answers {told}" if " instead of " in told else f"{act}: {told}")
         if told := disagreement(list(args), list(their_args)):
             raise Refusal(f"{act} changes its argument: {told}")
-        _same_time(act, old.traces.slept_s - slept_s, getattr(theirs, "now", 0.0) - now_s)
+        _same_time(act, slept_s, took_s)
         _same_state(old, sides, f"after {act}")
         if old.uses.mutates_later and _change((*args, *their_args)):
             _same_state(old, sides, f"when the message of {act} changes later")

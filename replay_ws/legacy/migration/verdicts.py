@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from replay_ws.faults.configuration import MockConfiguration
-from replay_ws.legacy.migration.finding import Candidate, Uses, family
-from replay_ws.legacy.migration.model import Kind, Refusal
+from replay_ws.legacy.migration.finding import Candidate, Uses, assigned, family
+from replay_ws.legacy.migration.model import Kind, Refusal, listed
+from replay_ws.legacy.migration.renames import calls_of, renamed
 from replay_ws.legacy.migration.sandbox import build
 from replay_ws.legacy.migration.surroundings import Surroundings
 from replay_ws.legacy.migration.trial import (
@@ -76,6 +78,8 @@ def _replacement(
 ) -> tuple[Replacement, Kind]:
     if candidate.node.decorator_list or candidate.node.keywords:
         raise Refusal("it has a decorator or a metaclass")
+    if origin := around.origin(candidate):
+        raise Refusal(_on_ours(candidate, public(origin), origin))
     _require_no_store(candidate)
     kinds = [k for mock in reversed(around.chain(candidate)) if (k := family(mock))]
     if not kinds:
@@ -83,16 +87,33 @@ def _replacement(
     target = public(TARGETS[kinds[0]])
     old = Old(candidate, around, uses)
     passed = _passed(old, target)
-    new = Replacement(target, passed=passed).make(
-        {name: p.default for name, p in old.parameters.items()} | old.givens()[0]
-    )
+    given = {name: p.default for name, p in old.parameters.items()} | old.givens()[0]
+    new = _alive(target, {name: given[name] for name in passed})
     require_members(old, new)
     require_signatures(old, new)
-    found = _first_that_agrees(old, _options(old, target), target, passed)
+    names = renamed(old.methods, new)
+    for name in names:
+        calls_of(around.tree, name, candidate.name, candidate.node)
+    plain = Replacement(target, passed=passed, renamed=names)
+    found = _first_that_agrees(old, _options(old, target), plain)
     require_seen(old)
+    if old.traces.slept_s and uses.clocks:
+        told = f"the tests measure real time ({listed(uses.clocks)}), ours is virtual"
+        raise Refusal(f"it sleeps, and {told}")
     if kinds[0] != "manager":
         return found, Kind.FACADE
     return found, Kind.SMALL_MAPPING if found.options or found.passed else Kind.MECHANICAL
+
+
+def _on_ours(candidate: Candidate, target: Any, origin: str) -> str:
+    """What becomes of a class that is built on a name of the original's modules."""
+    own = set(candidate.methods) | set(assigned(candidate.node))
+    own |= {t.id for item in candidate.node.body for t in ast.walk(item) if isinstance(t, ast.Name)}
+    inner = (node for node in ast.walk(candidate.node) if isinstance(node, ast.Attribute))
+    used = {node.attr for node in inner if ast.unparse(node.value) in ("self", "super()")}
+    if missing := [name for name in used - own if not hasattr(target, name)]:
+        return f"it builds on {origin}, and ours has no {listed(missing)}"
+    return f"it stays on ours: it builds on {origin}"
 
 
 def _require_no_store(candidate: Candidate) -> None:
@@ -102,6 +123,15 @@ def _require_no_store(candidate: Candidate) -> None:
             raise Refusal(f"a session store stands behind it: `{argument.arg}`")
         if re.search(r"callback|handler|hook", argument.arg):
             raise Refusal(f"it calls back into the test: `{argument.arg}`")
+
+
+def _alive(cls: type, given: Mapping[str, Any]) -> Any:
+    try:
+        return cls(**given)
+    except Exception as error:
+        raise Refusal(
+            f"{cls.__name__} cannot be made so: {type(error).__name__}: {error}"
+        ) from None
 
 
 def _accepted(target: type) -> frozenset[str]:
@@ -126,10 +156,12 @@ def _options(old: Old, target: type) -> Iterator[dict[str, Any]]:
     knobs = {
         name: value
         for name, value in old.state.items()
-        if name in accepted - set(old.parameters) and isinstance(value, int | float)
+        if name in accepted - set(old.parameters) and isinstance(value, int | float) and value
     }
+    fixed = {"latency_ms": round(old.delay_s() * 1000, 3)} if "latency_ms" in accepted else {}
+    more = [extra for extra in (knobs, fixed) if any(extra.values())]
     aliases = (True, None) if old.uses.mutates_later else (None, True)
-    for extra in ({}, knobs) if knobs else ({},):
+    for extra in ({}, *more):
         for alias in aliases if "alias_messages" in accepted else (None,):
             for records in RECORDS if "records" in accepted else (None,):
                 chosen = {"records": records, "alias_messages": alias}
@@ -137,7 +169,7 @@ def _options(old: Old, target: type) -> Iterator[dict[str, Any]]:
 
 
 def _first_that_agrees(
-    old: Old, options: Iterator[dict[str, Any]], target: type, passed: tuple[str, ...]
+    old: Old, options: Iterator[dict[str, Any]], plain: Replacement
 ) -> Replacement:
     """The first options with which ours does all that the old class does.
 
@@ -145,7 +177,7 @@ def _first_that_agrees(
     """
     furthest, best = -1, Refusal("")
     for chosen in options:
-        replacement = Replacement(target, chosen, passed)
+        replacement = replace(plain, options=chosen)
         old.traces.steps = 0
         try:
             compare(old, replacement)
@@ -188,7 +220,7 @@ def _breaks(
         _, env = around.needed(old.chain, old.traces)
         bases = {name: _as_class(name, v.replacement) for name, v in below.items()}
         rebuilt = build(nodes, {**env, **bases}, old.traces, where=candidate.name)
-        require_members(old, rebuilt[candidate.name](**old.givens()[0]))
+        require_members(old, _alive(rebuilt[candidate.name], old.givens()[0]))
         compare(old, Replacement(rebuilt[candidate.name], {}, tuple(old.parameters)))
         require_seen(old)
     except Refusal as refusal:
