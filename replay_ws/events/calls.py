@@ -129,7 +129,10 @@ def _outline(value: Any, levels: int, within: frozenset[int]) -> Any:
         if not levels or id(value) in within:
             return stranger(value)
         inner = within | {id(value)}
-        return _CONTAINERS[type(value)](value, lambda part: _outline(part, levels - 1, inner))
+        try:
+            return _CONTAINERS[type(value)](value, lambda part: _outline(part, levels - 1, inner))
+        except Exception:  # another thread changes it meanwhile
+            return stranger(value)
     try:
         encode(value)
     except Exception:

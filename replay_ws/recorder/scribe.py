@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from replay_ws.cassette.redaction import Redactor
-from replay_ws.events.calls import Method, name_of, packed
+from replay_ws.events.calls import Method, name_of, packed, recordable
 from replay_ws.events.encoding import decode
 from replay_ws.events.frames import is_unicode, type_name, type_of_text
 from replay_ws.events.log import OBJECTS, Connection, Direction, Header, Op
@@ -180,7 +180,7 @@ def _message(method: Method, arguments: dict[str, Any]) -> Message | None:
     connection = name_of(arguments[sends.connection])
     message = arguments[sends.message]
     if sends.type in arguments:
-        event = type_name(arguments[sends.type])
+        event = type_name(recordable(arguments[sends.type]))
         body = packed({"type": event, sends.message: message})
         return Message(connection, sends.direction, Op.OBJECT, event, body)
     return Message(connection, sends.direction, *_frame(message))
@@ -188,7 +188,8 @@ def _message(method: Method, arguments: dict[str, Any]) -> Message | None:
 
 def _frame(message: Any) -> tuple[Op, str, str | bytes]:
     """Op, type and body of what was sent: a frame given as str or bytes, or an object."""
-    if isinstance(message, (bytes, bytearray, memoryview)):
+    # By its type: isinstance() also asks the object, which may answer with anything.
+    if issubclass(type(message), (bytes, bytearray, memoryview)):
         return Op.BINARY, "", bytes(message)
     if type(message) is str and is_unicode(message):
         return Op.TEXT, type_of_text(message), message

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Coroutine, MutableMapping
 from contextvars import ContextVar
 from pathlib import Path
-from types import MethodType, TracebackType
+from types import CoroutineType, MethodType, TracebackType
 from typing import Any, Literal, Self, get_args
 
 from replay_ws.cassette.redaction import RedactorChoice, redactor_of
@@ -232,7 +232,7 @@ def _sync_stand_in(own: _Function, method: Method, scribe: Scribe, skip: int = 0
             raise
         finally:
             _leave(call)
-        if inspect.iscoroutine(value):  # a decorator has hidden that the method is async
+        if type(value) is CoroutineType:  # a decorator has hidden that the method is async
             call.awaited = True
             return _awaited(lambda: value, call)
         scribe.returned(call, value)

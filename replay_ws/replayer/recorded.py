@@ -25,14 +25,16 @@ class RecordedSession(Session):
         """An object with the recorded methods, which answers from the recording.
 
         Each call must be the one that was recorded next: of all calls (``lockstep``), or of those
-        about the same connection (``thread``). It returns what was returned then, or raises what
-        was raised: exceptions of Python's own and those among ``errors`` as they were, others as a
+        about the same connection (``thread``); a task that is early waits for its turn. Calls from
+        threads cannot wait: ``thread`` is for them. Two tasks that make equal calls at once cannot
+        be told apart. A call returns what was returned then, as plain data, or raises what was
+        raised: exceptions of Python's own and those among ``errors`` as they were, others as a
         RecordedError. A message that this session rejects, and the recording did not, returns
         False. Arguments are compared after redaction by ``redactor``, so give the one that was
         recorded with. A cassette of our own mock gives ``send_to_thread`` and
         ``receive_from_thread``.
 
-        Within a run a call takes the time that it took then. One that was cancelled or had not
+        Within a run a call takes the time that it took then, if it was async; elsewhere none. One that was cancelled or had not
         come back waits to be cancelled.
 
         Raises ReplayMismatch (an AssertionError) at the first other call, and at the end of a

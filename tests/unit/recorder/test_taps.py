@@ -389,8 +389,6 @@ class Hostile:
     __hash__ = None  # type: ignore[assignment]
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("__class__", "__dict__"):
-            return super().__getattribute__(name)
         raise RuntimeError(name)
 
     def __repr__(self) -> str:
@@ -643,3 +641,24 @@ def test_an_unsent_message_is_exported_with_what_became_of_it() -> None:
     [line] = export_jsonl(session)
     assert json.loads(line)["outcome"] == "rejected (failure)"
     assert json.loads(line)["payload"] == {"type": "refused"}
+
+
+def test_a_container_that_changes_while_it_is_taken_down_is_no_trouble() -> None:
+    class Growing:
+        """Encoding it changes the dict that it is in, as another thread might."""
+
+        def __init__(self, home: dict[Any, Any]) -> None:
+            self.home = home
+
+        def model_dump(self) -> Any:
+            self.home[len(self.home)] = 0
+            raise RuntimeError("changed")
+
+    def use(manager: Manager) -> None:
+        data: dict[Any, Any] = {}
+        data["growing"] = Growing(data)
+        manager.notify("run-1", "a", data)
+
+    manager, session = tapped(use)
+    assert len(manager.sent) == 1
+    assert session.delivered()[0].payload == {"type": "a", "data": "<dict>"}
