@@ -176,7 +176,8 @@ class ReplayMismatch(ReplayWsError, AssertionError):
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.what}" if self.where else self.what
-        sides = (("expected", self.expected), ("actual", self.actual), ("nearest", self.nearest))
+        nearest = "" if self.nearest == self.expected else self.nearest
+        sides = (("expected", self.expected), ("actual", self.actual), ("nearest", nearest))
         told = [f"{name:8}  {text}" for name, text in sides if text]
         told += [f"  {detail}" for detail in self.details]
         told += [f"missing   {call}" for call in self.missing]

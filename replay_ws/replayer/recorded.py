@@ -34,8 +34,8 @@ class RecordedSession(Session):
         recorded with. A cassette of our own mock gives ``send_to_thread`` and
         ``receive_from_thread``.
 
-        Within a run a call takes the time that it took then, if it was async; elsewhere none. One that was cancelled or had not
-        come back waits to be cancelled.
+        Within a run a call takes the time that it took then, if it was async; elsewhere none. One
+        that was cancelled or had not come back waits to be cancelled.
 
         Raises ReplayMismatch (an AssertionError) at the first other call, and at the end of a
         ``with`` block, or from ``finish()``, for calls that were never made. Calls that the
