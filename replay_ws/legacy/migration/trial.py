@@ -179,6 +179,30 @@ def require_members(old: Old, new: Any) -> None:
             raise Refusal(f"the tests ask `{name}` as the AsyncMock that it is, dynamically")
 
 
+PLAIN_SPECIALS = {
+    "__init__": "",
+    "__repr__": "",  # for the eye only
+    "__str__": "",
+    "__enter__": "return self",
+    "__aenter__": "return self",
+    "__exit__": "pass",
+    "__aexit__": "pass",
+}
+"""Special methods that may be left to ours, and the body that they must have for it, if any."""
+
+
+def require_no_specials(old: Old, new: Any) -> None:
+    """Refusal if the class is more than its methods: something to compare, to index, to call."""
+    for mock in old.chain:
+        for name, method in mock.methods.items():
+            if not (name.startswith("__") and name.endswith("__")):
+                continue
+            body = PLAIN_SPECIALS.get(name)
+            said = ast.unparse(method.body[-1]) if len(method.body) == 1 else ""
+            if body is None or not hasattr(new, name) or body not in ("", said):
+                raise Refusal(f"it has a {name} of its own, line {method.lineno}")
+
+
 def require_signatures(old: Old, new: Any) -> None:
     """Refusal unless ours takes every call that the old methods take."""
     for name, method in old.methods.items():

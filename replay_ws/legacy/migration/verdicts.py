@@ -21,6 +21,7 @@ from replay_ws.legacy.migration.trial import (
     Replacement,
     compare,
     require_members,
+    require_no_specials,
     require_seen,
     require_signatures,
 )
@@ -70,6 +71,9 @@ def _verdict(candidate: Candidate, around: Surroundings, uses: Uses) -> Verdict:
         replacement, kind = _replacement(candidate, around, uses)
     except Refusal as refusal:
         return Verdict(candidate, Kind.NOT_MECHANICAL, reason=refusal.reason)
+    except Exception as error:  # code of others, in a cut-down world: it stays as it is
+        reason = f"it cannot be tried: {type(error).__name__}: {error}"
+        return Verdict(candidate, Kind.NOT_MECHANICAL, reason=reason)
     return Verdict(candidate, kind, replacement)
 
 
@@ -86,10 +90,14 @@ def _replacement(
         raise Refusal("it is no manager, bridge or socket")
     target = public(TARGETS[kinds[0]])
     old = Old(candidate, around, uses)
+    local = {mock.name for mock in old.chain}
+    if foreign := [cls for cls in old.cls.__mro__[:-1] if cls.__name__ not in local]:
+        raise Refusal(f"it is a {foreign[0].__name__}")
     passed = _passed(old, target)
     given = {name: p.default for name, p in old.parameters.items()} | old.givens()[0]
     new = _alive(target, {name: given[name] for name in passed})
     require_members(old, new)
+    require_no_specials(old, new)
     require_signatures(old, new)
     names = renamed(old.methods, new)
     for name in names:
@@ -225,6 +233,8 @@ def _breaks(
         require_seen(old)
     except Refusal as refusal:
         return refusal.reason
+    except Exception as error:
+        return f"it cannot be tried: {type(error).__name__}: {error}"
     return ""
 
 
