@@ -6,8 +6,12 @@ that the mock's users know. Times are virtual, in seconds; sizes are bytes of th
 
 from __future__ import annotations
 
+import asyncio
+import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
+from weakref import ref
 
 from replay_ws.channel import Network
 from replay_ws.clock import NS_PER_S
@@ -21,7 +25,8 @@ class WebSocketMetrics:
 
     ``messages_sent`` counts what was accepted, ``throughput`` what of that arrived per second.
     ``latency`` holds count, min, mean, p50, p90, p99 and max. ``queue_peak`` is the most that was
-    on its way in one direction of one connection.
+    on its way in one direction of one connection. ``context_switches`` counts how often a send came
+    from another task (or OS thread) than the send before it.
     """
 
     messages_sent: int = 0
@@ -34,6 +39,7 @@ class WebSocketMetrics:
     timeouts_count: int = 0
     concurrent_operations: int = 0
     max_concurrent: int = 0
+    context_switches: int = 0
     average_latency: float | None = None
     max_latency: float | None = None
     uptime_seconds: float | None = None
@@ -48,16 +54,50 @@ class WebSocketMetrics:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
+if sys.version_info >= (3, 12):
+
+    def _current_task(loop: object) -> Any:
+        """The task that asks; ``loop`` is where it likely runs, which only 3.11 wants to know."""
+        return asyncio.current_task()
+
+else:
+    _TASKS = asyncio.tasks._current_tasks  # type: ignore[attr-defined]
+
+    def _current_task(loop: object) -> Any:
+        """As asyncio's, which in 3.11 costs a system call; ``loop`` is where it likely runs."""
+        # Where only one loop is at work, in whichever thread, its task is the one that asks.
+        task = _TASKS.get(loop) if len(_TASKS) == 1 else None
+        return asyncio.current_task() if task is None else task
+
+
+def _nobody() -> None:
+    """Stands for a reference to nothing."""
+
+
 @dataclass(slots=True)
 class Operations:
-    """Sends that are going on: the only thing that the log cannot tell."""
+    """Sends that are going on, and who sends: the only things that the log cannot tell."""
 
     running: int = 0
     most: int = 0
+    switches: int = 0
+    last: Callable[[], object] = _nobody
+    """The task that sent last, weakly: a mock keeps none alive. A task has one thread."""
+    loop: Any = None
+    """Its loop."""
 
     def __enter__(self) -> None:
         self.running += 1
-        self.most = max(self.most, self.running)
+        if self.running > self.most:
+            self.most = self.running
+        try:
+            sender = _current_task(self.loop)
+        except RuntimeError:  # a coroutine that somebody steps by hand
+            return
+        if sender is not None and sender is not self.last():
+            self.switches += self.last is not _nobody
+            self.last = ref(sender)
+            self.loop = sender.get_loop()
 
     def __exit__(self, *_: object) -> None:
         self.running -= 1
@@ -82,6 +122,7 @@ def fold(
         timeouts_count=metrics.ledger.fates.get(Fate.REJECTED_TIMEOUT, 0),
         concurrent_operations=operations.running,
         max_concurrent=operations.most,
+        context_switches=operations.switches,
         memory_usage=metrics.memory_bytes if config.track_memory else None,
         queue_peak=metrics.queue.messages,
         queue_peak_bytes=metrics.queue.size_bytes,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -43,6 +45,86 @@ def test_refusals_are_errors_and_timeouts_are_counted_apart() -> None:
 
     metrics = measured(program)
     assert (metrics.messages_sent, metrics.errors_count, metrics.timeouts_count) == (0, 2, 1)
+
+
+def switches(*senders: int) -> int:
+    """Context switches where each task sends so many messages."""
+
+    async def program() -> MockWebSocketManager:
+        mock = MockWebSocketManager()
+
+        async def sender(number: int, count: int) -> None:
+            for _ in range(count):
+                await mock.send_to_thread(f"t{number}", TOKEN)
+
+        await asyncio.gather(*(sender(*each) for each in enumerate(senders)))
+        return mock
+
+    return measured(program).context_switches
+
+
+def test_one_task_does_not_switch() -> None:
+    assert switches() == 0
+    assert switches(5) == 0
+
+
+def test_tasks_that_take_turns_switch_at_each_send() -> None:
+    assert switches(3, 3) == 5
+    assert switches(1, 1, 1) == 2
+
+
+def test_tasks_of_which_one_follows_the_other_switch_once() -> None:
+    async def program() -> MockWebSocketManager:
+        mock = MockWebSocketManager()
+
+        async def twice() -> None:
+            await mock.send_to_thread("t", TOKEN)
+            await mock.send_to_thread("t", TOKEN)
+
+        await asyncio.create_task(twice())
+        await asyncio.create_task(twice())
+        return mock
+
+    assert measured(program).context_switches == 1
+
+
+def test_switches_between_os_threads_count() -> None:
+    mock = MockWebSocketManager()
+
+    async def send() -> None:
+        await mock.send_to_thread("t", TOKEN)
+
+    for _ in range(3):
+        thread = threading.Thread(target=lambda: asyncio.run(send()))
+        thread.start()
+        thread.join()
+    assert mock.get_performance_metrics()["context_switches"] == 2
+
+
+def test_switches_start_anew_when_messages_are_cleared() -> None:
+    async def program() -> MockWebSocketManager:
+        mock = MockWebSocketManager()
+        await asyncio.gather(*(mock.send_to_thread("t", TOKEN) for _ in range(4)))
+        assert mock.get_performance_metrics()["context_switches"] == 3
+        mock.clear_messages()
+        await mock.send_to_thread("t", TOKEN)
+        return mock
+
+    assert measured(program).context_switches == 0
+
+
+def test_a_mock_keeps_no_task_alive() -> None:
+    async def program() -> None:
+        mock = MockWebSocketManager()
+        task = asyncio.create_task(mock.send_to_thread("t", TOKEN))
+        await task
+        gone = weakref.ref(task)
+        del task
+        await asyncio.sleep(0)  # the loop lets go of it
+        assert gone() is None
+        assert mock.metrics is not None
+
+    run(program)
 
 
 def test_only_connections_that_opened_were_made() -> None:
