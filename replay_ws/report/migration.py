@@ -9,16 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from replay_ws.report.blocks import (
-    Block,
-    Cell,
-    Column,
-    Line,
-    Table,
-    Tone,
-    command,
-    plural,
-)
+from replay_ws.report.blocks import Block, Line, Tone, command, plural
 from replay_ws.text import clean, escaped
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f]")
@@ -103,8 +94,8 @@ class Migration:
             yield Line()
             yield from map(_diff_line, file.diff)
         if any(file.findings for file in self.files):
+            yield from self._list()
             yield Line()
-            yield self._table()
         if self.changed and not self.written:
             yield Line(f"next: {command('migrate', '--write', *self.paths)}")
 
@@ -120,24 +111,21 @@ class Migration:
 
     def _stay(self) -> str:
         stay = sum(not finding.done for file in self.files for finding in file.findings)
-        return f", {stay} left as they are" if stay else ""
+        return f", {stay} stay" if stay else ""
 
-    def _table(self) -> Table:
-        rows = [
-            (
-                Cell(clean(f"{file.path}:{finding.line}")),
-                Cell(clean(finding.name)),
-                Cell(str(finding.kind)),
-                Cell(
-                    clean(finding.done or f"left: {finding.reason}"),
-                    Tone.GOOD if finding.done else Tone.PLAIN,
-                ),
-            )
-            for file in self.files
-            for finding in file.findings
-        ]
-        columns = (Column("where"), Column("what"), Column("kind"), Column("done, or why not"))
-        return Table(columns, tuple(rows))
+    def _list(self) -> Iterator[Line]:
+        """Each file, and a line for each thing in it; reasons are long, so no cell cuts them."""
+        found = [finding for file in self.files for finding in file.findings]
+        name_width = max(len(finding.name) for finding in found)
+        kind_width = max(len(finding.kind) for finding in found)
+        for file in self.files:
+            if file.findings:
+                yield Line()
+                yield Line(clean(file.path), Tone.HEAD)
+            for item in file.findings:
+                head = f"  {item.line:>4}  {item.name:{name_width}}  {item.kind:{kind_width}}"
+                told = item.done or f"stays: {item.reason}"
+                yield Line(clean(f"{head}  {told}"), Tone.GOOD if item.done else Tone.PLAIN)
 
     def to_dict(self) -> dict[str, Any]:
         kinds = Counter(str(found.kind) for file in self.files for found in file.findings)
