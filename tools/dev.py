@@ -210,7 +210,14 @@ def find_python(minor: str) -> tuple[str, str] | None:
 
 
 # What may differ between Pythons: asyncio takes other steps, and threading has other code.
-ON_EVERY_PYTHON = ("tests/property", "tests/conformance", "tests/unit/sim", "tests/unit/verifier")
+ON_EVERY_PYTHON = (
+    "tests/property",
+    "tests/conformance",
+    "tests/unit/sim",
+    "tests/unit/verifier",
+    "tests/unit/test_staged.py",
+    "tests/plugin/test_hosts.py",
+)
 
 # A few workers, also on a large machine: starting more costs more than it saves.
 TOGETHER = ["-n", "auto", "--maxprocesses", "4", "-m", "not host_time"]
@@ -267,7 +274,7 @@ def check_digests_in_pure_python(python: str) -> Outcome:
 
 def check_laws(minor: str) -> Outcome:
     """The laws, the digest table and what leans on asyncio, on Python ``minor`` if it is here."""
-    folders = [folder for folder in ON_EVERY_PYTHON if (ROOT / folder).is_dir()]
+    folders = [folder for folder in ON_EVERY_PYTHON if (ROOT / folder).exists()]
     if not folders + digest_tables():
         return skipped(f"neither {' nor '.join(ON_EVERY_PYTHON)} found")
     found = find_python(minor)
