@@ -46,10 +46,16 @@ FACTS = pytest.StashKey[Facts]()
 
 def facts_of(item: pytest.Item) -> Facts:
     """The facts of a test, which begin when they are first asked for."""
+    return item.stash[FACTS] if FACTS in item.stash else new_facts(item)
+
+
+def new_facts(item: pytest.Item) -> Facts:
+    """Facts of a test that begins, maybe once more."""
     plugins = item.config.pluginmanager
     if not plugins.has_plugin(_REPORTER):
         plugins.register(_Reporter(), _REPORTER)
-    return item.stash.setdefault(FACTS, Facts(item.nodeid))
+    item.stash[FACTS] = facts = Facts(item.nodeid, rerun=rerun_line(item))
+    return facts
 
 
 _REPORTER = "replay_ws_reporter"

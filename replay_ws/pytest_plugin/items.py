@@ -10,27 +10,21 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from _pytest.fixtures import FixtureDef, SubRequest, resolve_fixture_function
 
 from replay_ws.clock import NS_PER_MS
-from replay_ws.errors import DeterminismError, GoldenMismatch, ReplayWsError
-from replay_ws.pytest_plugin.facts import facts_of, rerun_line, shown_id, shown_path
+from replay_ws.errors import GoldenMismatch, ReplayWsError
+from replay_ws.pytest_plugin.facts import facts_of, new_facts
+from replay_ws.pytest_plugin.failures import tell
 from replay_ws.pytest_plugin.goldens import Goldens
-from replay_ws.pytest_plugin.kept import forget_failed, keep_failed
 from replay_ws.pytest_plugin.marker import NAME, Wanted, wanted_of
-from replay_ws.pytest_plugin.options import settings_of
 from replay_ws.pytest_plugin.twice import Twice
-from replay_ws.report.ledger import ledger_text
 from replay_ws.session import Session
 from replay_ws.sim.places import is_installed
 from replay_ws.staged import StagedRun
-
-_WITH_COMMANDS = (GoldenMismatch, DeterminismError)
-"""Errors that end with the commands to run."""
 
 RUN = pytest.StashKey[StagedRun]()
 WANTED = pytest.StashKey[Wanted]()
@@ -133,14 +127,8 @@ class MarkedItems:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        if WANTED not in item.stash:
-            return report
-        if call.excinfo is not None and _says_all(item, call.excinfo):
-            report.longrepr = str(call.excinfo.value)
-        if report.failed:
-            _tell_failure(item, report, call)
-        elif call.when == "call" and report.passed:
-            forget_failed(settings_of(item.config).artifact_folder, item.nodeid)
+        if WANTED in item.stash:
+            tell(item, report, call, _session_of(item))
         return report
 
 
@@ -160,10 +148,8 @@ def _begin(item: pytest.Item) -> None:
     if _SESSION in item.stash:  # of an earlier run of the same test
         del item.stash[_SESSION]
     item.stash[WANTED], item.stash[RUN] = wanted, run
-    facts = facts_of(item)
-    conditions = wanted.conditions
+    facts, conditions = new_facts(item), wanted.conditions
     facts.seed, facts.mode, facts.schedule = conditions.seed, wanted.mode, str(conditions.schedule)
-    facts.rerun = rerun_line(item)
 
 
 def _is_function(item: pytest.Function) -> bool:
@@ -191,35 +177,6 @@ def _compare_with_golden(item: pytest.Function, session: Session) -> None:
         pytest.fail(str(error), pytrace=False)
 
 
-def _tell_failure(
-    item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[None]
-) -> None:
-    """Keep the session of a failed test, and say how it comes back."""
-    session = _session_of(item)
-    facts, folder = facts_of(item), settings_of(item.config).artifact_folder
-    assert call.excinfo is not None
-    facts.first = facts.first or call.excinfo.exconly(tryshort=True).splitlines()[0]
-    if facts.details:
-        report.sections.append(("replay_ws: all differences", facts.details))
-    if session.ledger.sent:
-        texts = {"failure.txt": report.longreprtext, "rerun.txt": facts.rerun}
-        if facts.details:
-            texts["diff.txt"] = facts.details
-        facts.kept = str(keep_failed(folder, item.nodeid, session, texts))
-    elif call.when != "call":  # a fixture that is missing, and nothing of ours
-        return
-    if not isinstance(call.excinfo.value, _WITH_COMMANDS):
-        report.sections.append(("replay_ws", "\n".join(_story(item, session))))
-
-
-def _says_all(item: pytest.Item, found: pytest.ExceptionInfo[BaseException]) -> bool:
-    """Whether an error's words are enough: none of its frames is one of the test."""
-    paths = (Path(entry.path) for entry in found.traceback)
-    return isinstance(found.value, ReplayWsError) and not any(
-        path == item.path or path.name == "conftest.py" for path in paths
-    )
-
-
 def _take(item: pytest.Item, session: Session) -> None:
     """Take note of what a test left."""
     item.stash[_SESSION] = session
@@ -231,17 +188,6 @@ def _take(item: pytest.Item, session: Session) -> None:
 def _session_of(item: pytest.Item) -> Session:
     """What a test left, or its fixtures if it was never called."""
     return item.stash[_SESSION] if _SESSION in item.stash else item.stash[RUN].finish()
-
-
-def _story(item: pytest.Item, session: Session) -> Iterator[str]:
-    facts, wanted = facts_of(item), item.stash[WANTED]
-    mode = f", mode {wanted.mode}" if wanted.mode else ""
-    yield f"seed {facts.seed}{mode}, schedule {facts.schedule}: {ledger_text(session.ledger)}"
-    if facts.kept:
-        kept = shown_path(item.config, Path(facts.kept))
-        yield f"see     replay-ws cat {kept}"
-        yield f"again   pytest {shown_id(item)!r} --ws-repro={kept}"
-    yield f"rerun   {facts.rerun}"
 
 
 # --- functions in place of others ----------------------------------------------------------

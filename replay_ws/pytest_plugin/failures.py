@@ -1,0 +1,63 @@
+"""A marked test that failed: what is said of it, and what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from replay_ws.errors import DeterminismError, GoldenMismatch, ReplayWsError
+from replay_ws.pytest_plugin.facts import Facts, facts_of, shown_id, shown_path
+from replay_ws.pytest_plugin.kept import forget_failed, keep_failed
+from replay_ws.pytest_plugin.options import settings_of
+from replay_ws.report.ledger import ledger_text
+from replay_ws.session import Session
+
+_WITH_COMMANDS = (GoldenMismatch, DeterminismError)
+"""Errors that end with the commands to run."""
+
+
+def tell(
+    item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[None], session: Session
+) -> None:
+    """Add to the report of a phase what a reader needs, and keep the session of one that failed."""
+    folder = settings_of(item.config).artifact_folder
+    if call.excinfo is None or not report.failed:
+        if call.when == "call" and report.passed:
+            forget_failed(folder, item.nodeid)
+        return
+    error = call.excinfo.value
+    if _says_all(item, call.excinfo):
+        report.longrepr = str(error)
+    facts = facts_of(item)
+    facts.first = facts.first or call.excinfo.exconly(tryshort=True).splitlines()[0]
+    if facts.details:
+        report.sections.append(("replay_ws: all differences", facts.details))
+    if session.ledger.sent:
+        texts = {"failure.txt": report.longreprtext, "rerun.txt": facts.rerun}
+        if facts.details:
+            texts["diff.txt"] = facts.details
+        facts.kept = str(keep_failed(folder, item.nodeid, session, texts))
+    elif call.when != "call":  # a fixture that is missing, and nothing of ours
+        return
+    if not isinstance(error, _WITH_COMMANDS):
+        report.sections.append(("replay_ws", "\n".join(_story(item, facts, session))))
+
+
+def _says_all(item: pytest.Item, found: pytest.ExceptionInfo[BaseException]) -> bool:
+    """Whether an error's words are enough: none of its frames is one of the test."""
+    paths = (Path(entry.path) for entry in found.traceback)
+    return isinstance(found.value, ReplayWsError) and not any(
+        path == item.path or path.name == "conftest.py" for path in paths
+    )
+
+
+def _story(item: pytest.Item, facts: Facts, session: Session) -> Iterator[str]:
+    mode = f", mode {facts.mode}" if facts.mode else ""
+    yield f"seed {facts.seed}{mode}, schedule {facts.schedule}: {ledger_text(session.ledger)}"
+    if facts.kept:
+        kept = shown_path(item.config, Path(facts.kept))
+        yield f"see     replay-ws cat {kept}"
+        yield f"again   pytest {shown_id(item)!r} --ws-repro={kept}"
+    yield f"rerun   {facts.rerun}"
