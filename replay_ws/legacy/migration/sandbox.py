@@ -19,7 +19,7 @@ import enum
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from types import CodeType, SimpleNamespace
 from typing import Any, Final
 from unittest import mock
@@ -175,6 +175,7 @@ def build(
     }
     code = compile(module, where, "exec")
     defined = {node.name for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    defined |= {"__annotations__"}
     unknown = sorted(set(_globals_of(code)) - set(namespace) - set(allowed) - defined)
     assert not unknown, f"names without a home: {unknown}"
     exec(code, namespace)
@@ -185,7 +186,7 @@ def names_used(nodes: Sequence[ast.stmt]) -> list[str]:
     """Names that ``nodes`` take from outside of themselves, in no order of meaning."""
     prepared = [_Instrument().visit(copy.deepcopy(node)) for node in nodes]
     module = ast.fix_missing_locations(ast.Module(body=prepared, type_ignores=[]))
-    ours = {"__took__", "__tick__", "__name__"}
+    ours = {"__took__", "__tick__", "__name__", "__annotations__"}
     return sorted(set(_globals_of(compile(module, "names", "exec"))) - ours)
 
 
@@ -329,18 +330,32 @@ def require_plain(node: ast.AST) -> None:
             raise Refusal(f"it reaches for {name}, line {getattr(inner, 'lineno', 0)}")
 
 
-def unseen(node: ast.ClassDef, traces: Traces) -> str:
-    """The first condition of a class that went only one way, in words; empty if none."""
+def unseen(node: ast.ClassDef, traces: Traces, own: Set[str]) -> str:
+    """The first condition of a class that went only one way, in words; empty if none.
+
+    One that was never true does not count if what it guards touches only ``own`` members.
+    """
     for inner in ast.walk(node):
         for test in conditions(inner):
             line, text = place = place_of(test)
-            if len(traces.branches.get(place, ())) < 2:
+            went = traces.branches.get(place, set())
+            if len(went) < 2 and not (True not in went and _touches_only(inner, own)):
                 return f"`{text}`, line {line}"
         if isinstance(inner, ast.ExceptHandler) and not _does_nothing(inner):
             line, text = place = place_of_handler(inner)
-            if place not in traces.branches:
+            if place not in traces.branches and not _touches_only(inner, own):
                 return f"`{text}`, line {line}"
     return ""
+
+
+def _touches_only(node: ast.AST, own: Set[str]) -> bool:
+    """Whether all that is asked of ``self`` and ``super()`` below a node is among ``own``."""
+    asked = {
+        inner.attr
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Attribute) and ast.unparse(inner.value) in ("self", "super()")
+    }
+    return bool(own) and asked <= own
 
 
 def _does_nothing(handler: ast.ExceptHandler) -> bool:

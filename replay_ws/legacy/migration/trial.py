@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest.mock import NonCallableMock
@@ -18,7 +18,6 @@ from unittest.mock import NonCallableMock
 from replay_ws.legacy.migration.agreement import Awaited, Peer, disagreement
 from replay_ws.legacy.migration.finding import Candidate, Uses
 from replay_ws.legacy.migration.model import Refusal, listed
-from replay_ws.legacy.migration.renames import name_in
 from replay_ws.legacy.migration.sandbox import Traces, build, drive, unseen
 from replay_ws.legacy.migration.scenario import Act, Scenarios, Words, values_for
 from replay_ws.legacy.migration.surroundings import Surroundings
@@ -157,7 +156,7 @@ def _is_tool(value: Any) -> bool:
 # --- what must be there -----------------------------------------------------------------
 
 
-def require_members(old: Old, new: Any) -> None:
+def require_members(old: Old, new: Any, names: Mapping[str, str]) -> None:
     """Refusal unless ours has every public member, and what the file uses of the private ones."""
     public = [*old.methods, *old.state, *old.properties]
     private = {
@@ -165,13 +164,13 @@ def require_members(old: Old, new: Any) -> None:
     } & old.uses.reads
     is_tool = {name for name in old.state if hasattr(old.state[name], "locked")}
     needed = ({*public, *private} - is_tool) | (is_tool & old.uses.reads)
-    if missing := [name for name in needed if not hasattr(new, name_in(new, name))]:
+    if missing := [name for name in needed if not hasattr(new, names.get(name, name))]:
         owner = type(new).__name__
         kinds = {True: "methods", False: "state"}
         told = [
-            f"{kinds[is_method]} that {owner} has not: {listed(names)}"
+            f"{kinds[is_method]} that {owner} has not: {listed(group)}"
             for is_method in (True, False)
-            if (names := [n for n in missing if callable(getattr(old.sample, n)) is is_method])
+            if (group := [n for n in missing if callable(getattr(old.sample, n)) is is_method])
         ]
         raise Refusal("; ".join(told))
     for name, value in old.state.items():
@@ -203,10 +202,10 @@ def require_no_specials(old: Old, new: Any) -> None:
                 raise Refusal(f"it has a {name} of its own, line {method.lineno}")
 
 
-def require_signatures(old: Old, new: Any) -> None:
+def require_signatures(old: Old, new: Any, names: Mapping[str, str]) -> None:
     """Refusal unless ours takes every call that the old methods take."""
     for name, method in old.methods.items():
-        theirs = getattr(new, name_in(new, name))
+        theirs = getattr(new, names.get(name, name))
         if not callable(theirs):
             raise Refusal(f"`{name}` is no method of {type(new).__name__}")
         for act in Scenarios({name: method}, old.words).all([]):
@@ -340,8 +339,11 @@ def _same_state(old: Old, sides: tuple[_Side, _Side], when: str) -> None:
             raise Refusal(f"{when}, `{name}` differs: {told}")
 
 
-def require_seen(old: Old) -> None:
-    """Refusal if a condition of the class went only one way in all that was tried."""
+def require_seen(old: Old, own: Set[str] = frozenset()) -> None:
+    """Refusal if a condition of the class went only one way in all that was tried.
+
+    What touches nothing but ``own`` members need not be seen.
+    """
     for node in old.nodes:
-        if isinstance(node, ast.ClassDef) and (told := unseen(node, old.traces)):
+        if isinstance(node, ast.ClassDef) and (told := unseen(node, old.traces, own)):
             raise Refusal(f"it has logic of its own that no trial reached: {told}")

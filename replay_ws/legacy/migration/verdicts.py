@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, get_args
 
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.legacy.migration.finding import Candidate, Uses, assigned, family
@@ -25,13 +25,14 @@ from replay_ws.legacy.migration.trial import (
     require_seen,
     require_signatures,
 )
+from replay_ws.legacy.records import RecordShape
 
 TARGETS = {
     "manager": "LegacyMockWebSocketManager",
     "bridge": "LegacyMockWebSocketBridge",
     "socket": "LegacyMockWebSocket",
 }
-RECORDS = (None, "tuple", "dict", "message")
+RECORDS = (None, *get_args(RecordShape))
 """Shapes of a record, as the option ``records`` of our manager; None: as it is by itself."""
 
 STORE = re.compile(r"redis|database|\bdb\b|storage|repository|\w*store$", re.IGNORECASE)
@@ -96,10 +97,10 @@ def _replacement(
     passed = _passed(old, target)
     given = {name: p.default for name, p in old.parameters.items()} | old.givens()[0]
     new = _alive(target, {name: given[name] for name in passed})
-    require_members(old, new)
-    require_no_specials(old, new)
-    require_signatures(old, new)
     names = renamed(old.methods, new)
+    require_members(old, new, names)
+    require_no_specials(old, new)
+    require_signatures(old, new, names)
     for name in names:
         calls_of(around.tree, name, candidate.name, candidate.node)
     plain = Replacement(target, passed=passed, renamed=names)
@@ -228,9 +229,12 @@ def _breaks(
         _, env = around.needed(old.chain, old.traces)
         bases = {name: _as_class(name, v.replacement) for name, v in below.items()}
         rebuilt = build(nodes, {**env, **bases}, old.traces, where=candidate.name)
-        require_members(old, _alive(rebuilt[candidate.name], old.givens()[0]))
+        require_members(old, _alive(rebuilt[candidate.name], old.givens()[0]), {})
         compare(old, Replacement(rebuilt[candidate.name], {}, tuple(old.parameters)))
-        require_seen(old)
+        lower = {name for mock in old.chain[:-1] for name in mock.methods}
+        lower |= {name for mock in old.chain[:-1] for name in assigned(mock.node)}
+        own = {*candidate.methods, *assigned(candidate.node)} - lower
+        require_seen(old, own)
     except Refusal as refusal:
         return refusal.reason
     except Exception as error:
