@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,15 +19,21 @@ _WITH_COMMANDS = (GoldenMismatch, DeterminismError)
 
 
 def tell(
-    item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[None], session: Session
+    item: pytest.Item,
+    report: pytest.TestReport,
+    call: pytest.CallInfo[None],
+    end: Callable[[], Session],
 ) -> None:
-    """Add to the report of a phase what a reader needs, and keep the session of one that failed."""
+    """Add to the report of a phase what a reader needs, and keep the session of one that failed.
+
+    ``end`` ends the session, if that still goes on, and gives it.
+    """
     folder = settings_of(item.config).artifact_folder
     if call.excinfo is None or not report.failed:
         if call.when == "call" and report.passed:
             forget_failed(folder, item.nodeid)
         return
-    error = call.excinfo.value
+    error, session = call.excinfo.value, end()
     if _says_all(item, call.excinfo):
         report.longrepr = str(error)
     facts = facts_of(item)

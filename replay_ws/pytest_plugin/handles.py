@@ -119,7 +119,7 @@ class TestAssertions(WebSocketAssertions):
             )
             return
         super().assert_matches_golden(
-            golden, order=order or "causal", tolerance_ms=tolerance_ms or 0
+            golden, order=order or "causal", tolerance_ms=tolerance_ms or 0, ignore=ignore
         )
 
 

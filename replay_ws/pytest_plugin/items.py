@@ -128,7 +128,7 @@ class MarkedItems:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         if WANTED in item.stash:
-            tell(item, report, call, _session_of(item))
+            tell(item, report, call, lambda: _session_of(item))
         return report
 
 
