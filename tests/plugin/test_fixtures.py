@@ -244,6 +244,7 @@ def test_races_of_the_concurrency_mock_are_found_and_a_quiet_mock_says_that_it_s
 
 
 def test_all_fixtures_are_listed_with_what_they_are(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")
     result = pytester.runpytest("--fixtures")
     for name in (*MOCKS, "mock_websocket_factory", "websocket_assertions", "ws_run", "ws_cassette"):
         result.stdout.fnmatch_lines([f"{name} -- *", "    [A-Z]*"])

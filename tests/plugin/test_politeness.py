@@ -31,6 +31,7 @@ def test_a_suite_without_marked_tests_loads_nothing(
 
 
 def test_the_marker_is_known_and_explained(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")
     pytester.makepyfile("import pytest\n@pytest.mark.replay_ws\ndef test_it():\n    pass\n")
     pytester.runpytest("--strict-markers").assert_outcomes(passed=1)
     pytester.runpytest("--markers").stdout.fnmatch_lines(["@pytest.mark.replay_ws(golden=*"])
