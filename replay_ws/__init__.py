@@ -41,9 +41,12 @@ if TYPE_CHECKING:
     from replay_ws.faults.plans import FaultPlan as FaultPlan
     from replay_ws.faults.timeline import Fault as Fault
     from replay_ws.faults.toxics import Toxic as Toxic
+    from replay_ws.legacy.bridge import LegacyMockWebSocketBridge as LegacyMockWebSocketBridge
+    from replay_ws.legacy.manager import LegacyMockWebSocketManager as LegacyMockWebSocketManager
     from replay_ws.legacy.migration.sources import (
         migrate_legacy_mock_usage as migrate_legacy_mock_usage,
     )
+    from replay_ws.legacy.socket import LegacyMockWebSocket as LegacyMockWebSocket
     from replay_ws.metrics import Metrics as Metrics
     from replay_ws.mock.assertions import WebSocketAssertions as WebSocketAssertions
     from replay_ws.mock.factories import create_auth_testing_mock as create_auth_testing_mock
@@ -88,6 +91,9 @@ _HOMES = {
     "replay_ws.faults.plans": "FaultPlan",
     "replay_ws.faults.timeline": "Fault",
     "replay_ws.faults.toxics": "Toxic",
+    "replay_ws.legacy": (
+        "LegacyMockWebSocket LegacyMockWebSocketBridge LegacyMockWebSocketManager"
+    ),
     "replay_ws.legacy.migration.sources": "migrate_legacy_mock_usage",
     "replay_ws.metrics": "Metrics",
     "replay_ws.mock.assertions": "WebSocketAssertions",
