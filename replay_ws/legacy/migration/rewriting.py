@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from replay_ws.errors import ConfigError
-from replay_ws.legacy.migration.finding import Candidate
-from replay_ws.legacy.migration.model import Refusal
 from replay_ws.legacy.migration.renames import calls_of
+from replay_ws.legacy.migration.soundness import FRONT_DOOR, bindings, require_sound
 from replay_ws.legacy.migration.verdicts import Verdict
 
 if TYPE_CHECKING:
     import libcst as cst
 
-FRONT_DOOR = "replay_ws"
 WIDTH = 88
 
 
@@ -46,7 +43,7 @@ def rewrite(source: str, verdicts: Sequence[Verdict], moved: Mapping[int, Collec
         return source
     tree = cst_module().parse_module(source)
     new = _Rewriting(tree, source, replaced, moved).result()
-    _require_sound(source, new)
+    require_sound(source, new)
     return new
 
 
@@ -109,7 +106,7 @@ class _Rewriting:
     def _is_bound_once(self, node: Any) -> bool:
         """Whether an import at the top can stand for a class: no other line binds its name."""
         name = node.name.value
-        return len([n for n in _bindings(ast.parse(self.source)) if n == name]) == 1
+        return len([n for n in bindings(ast.parse(self.source)) if n == name]) == 1
 
     def _want(self, verdict: Verdict, bound: str) -> None:
         assert verdict.replacement is not None
@@ -153,7 +150,7 @@ class _Rewriting:
         arguments = "self" if init is None else ast.unparse(init.args)
         if init is None and replacement.passed:
             arguments = ", ".join(["self", *(f"{name}=None" for name in replacement.passed)])
-        given = [f"{name}={value!r}" for name, value in replacement.options.items()]
+        given = [f"{name}={spelt(value)}" for name, value in replacement.options.items()]
         given += [f"{name}={name}" for name in replacement.passed]
         returns = " -> None" if init is not None and init.returns is not None else ""
         tab = self.tree.default_indent
@@ -232,7 +229,7 @@ class _Rewriting:
         wanted = {b: n for b, n in self.wanted.items() if not self._has_already(b, n, body)}
         if not wanted:
             return list(body)
-        at = _end_of_imports(self.cst, body)
+        at = _end_of_imports(self.cst, body, wanted)
         line = self.cst.parse_statement(
             _import_line(wanted, tree.default_indent), config=tree.config_for_parsing
         )
@@ -307,6 +304,11 @@ def _own_comments(statement: Any) -> list[Any]:
     return above
 
 
+def spelt(value: Any) -> str:
+    """An option's value as source."""
+    return value.__name__ if isinstance(value, type) else repr(value)
+
+
 def _is_docstring(statement: Any) -> bool:
     if type(statement).__name__ != "SimpleStatementLine":
         return False
@@ -340,14 +342,11 @@ def _import_line(wanted: Mapping[str, str], tab: str) -> str:
 
 
 def _is_import(cst: Any, statement: Any) -> bool:
-    kinds = cst.Import | cst.ImportFrom
+    """Whether a statement imports, or tries to."""
     if isinstance(statement, cst.SimpleStatementLine):
-        return all(isinstance(item, kinds) for item in statement.body)
-    if isinstance(statement, cst.Try):
-        return all(_is_import(cst, item) for item in statement.body.body)
-    return isinstance(statement, cst.If) and all(
-        _is_import(cst, item) for item in getattr(statement.body, "body", [None])
-    )
+        return all(isinstance(item, cst.Import | cst.ImportFrom) for item in statement.body)
+    is_block = isinstance(statement, cst.Try | cst.If)
+    return is_block and _is_import(cst, getattr(statement.body, "body", [None])[0])
 
 
 def _is_of_python(statement: Any) -> bool:
@@ -363,69 +362,14 @@ def _root_of(node: Any) -> str:
     return node
 
 
-def _end_of_imports(cst: Any, body: Sequence[Any]) -> int:
-    """Where the imports end that a file begins with; behind its docstring if it has none."""
-    at = 1 if body and _is_docstring(body[0]) else 0
-    end = at
-    while end < len(body) and _is_import(cst, body[end]):
+def _end_of_imports(cst: Any, body: Sequence[Any], wanted: Collection[str]) -> int:
+    """Where the imports end that a file begins with, or where a name is used that is ``wanted``;
+    behind the docstring if there are none."""
+    end = 1 if body and _is_docstring(body[0]) else 0
+    for statement in body[end:]:
+        is_block = not isinstance(statement, cst.SimpleStatementLine)
+        code = cst.Module([statement]).code if is_block else ""
+        if not _is_import(cst, statement) or any(_has_word(name, code) for name in wanted):
+            break
         end += 1
     return end
-
-
-# --- what must hold of the result -------------------------------------------------------
-
-
-def _require_sound(before: str, after: str) -> None:
-    """Refusal unless the result parses and every name that was bound is bound still."""
-    try:
-        tree = ast.parse(after)
-    except SyntaxError as error:
-        raise Refusal(f"the result would not parse, line {error.lineno}") from None
-    if lost := _unbound(tree) - _unbound(ast.parse(before)) - set(dir(builtins)):
-        raise Refusal(f"nothing would bind {sorted(lost)[0]!r} any more")
-
-
-def _bindings(tree: ast.AST) -> Iterator[str]:
-    """Names that a file binds, outside of functions and classes; as often as it does."""
-    for node in ast.iter_child_nodes(tree):
-        match node:
-            case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
-                yield name
-                continue
-            case ast.AsyncFunctionDef(name=name):
-                yield name
-                continue
-            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-                yield name
-            case ast.alias(name=name, asname=as_name):
-                yield as_name or name
-        yield from _bindings(node)
-
-
-def _unbound(tree: ast.Module) -> set[str]:
-    """Names that are read somewhere in a file and bound nowhere in it."""
-    read, bound = set(), set()
-    for node in ast.walk(tree):
-        match node:
-            case ast.Name(id=name, ctx=ast.Load()):
-                read.add(name)
-            case ast.Name(id=name) | ast.arg(arg=name):
-                bound.add(name)
-            case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
-                bound.add(name)
-            case ast.AsyncFunctionDef(name=name) | ast.ExceptHandler(name=str(name)):
-                bound.add(name)
-            case ast.alias(name=name, asname=as_name):
-                bound.add(as_name or name.partition(".")[0])
-            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
-                bound.add(name)
-    return read - bound
-
-
-def require_free(names: Iterable[str], source: str, mocks: Sequence[Candidate]) -> None:
-    """Refusal if a file uses a name of ours for something else."""
-    tree = ast.parse(source)
-    own = {n.name for n in ast.walk(tree) if isinstance(n, ast.ClassDef | ast.FunctionDef)}
-    own -= {mock.name for mock in mocks}
-    if taken := sorted(set(names) & own):
-        raise Refusal(f"the file has a {taken[0]!r} of its own")

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from replay_ws.errors import SourceError
 from replay_ws.legacy.migration.finding import candidates, uses_of
 from replay_ws.legacy.migration.model import Finding, Kind, Migrated, Refusal
-from replay_ws.legacy.migration.rewriting import require_free, rewrite
+from replay_ws.legacy.migration.rewriting import rewrite, spelt
+from replay_ws.legacy.migration.soundness import require_free
 from replay_ws.legacy.migration.surroundings import ORIGINALS, Surroundings
 from replay_ws.legacy.migration.verdicts import (
     Verdict,
@@ -77,7 +78,7 @@ def _finding(verdict: Verdict) -> Finding:
     candidate, replacement = verdict.candidate, verdict.replacement
     if replacement is None:
         return Finding(candidate.name, candidate.node.lineno, verdict.kind, "", verdict.reason)
-    given = [f"{name}={value!r}" for name, value in replacement.options.items()]
+    given = [f"{name}={spelt(value)}" for name, value in replacement.options.items()]
     given += [f"{name}={name}" for name in replacement.passed]
     done = f"now {replacement.target.__name__}({', '.join(given)})"
     return Finding(candidate.name, candidate.node.lineno, verdict.kind, done)

@@ -6,9 +6,9 @@ import ast
 import inspect
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.legacy.migration.finding import Candidate, Uses, assigned, family
@@ -25,16 +25,12 @@ from replay_ws.legacy.migration.trial import (
     require_seen,
     require_signatures,
 )
-from replay_ws.legacy.records import RecordShape
 
 TARGETS = {
     "manager": "LegacyMockWebSocketManager",
     "bridge": "LegacyMockWebSocketBridge",
     "socket": "LegacyMockWebSocket",
 }
-RECORDS = (None, *get_args(RecordShape))
-"""Shapes of a record, as the option ``records`` of our manager; None: as it is by itself."""
-
 STORE = re.compile(r"redis|database|\bdb\b|storage|repository|\w*store$", re.IGNORECASE)
 
 
@@ -104,7 +100,7 @@ def _replacement(
     for name in names:
         calls_of(around.tree, name, candidate.name, candidate.node)
     plain = Replacement(target, passed=passed, renamed=names)
-    found = _first_that_agrees(old, _options(old, target), plain)
+    found = _first_that_agrees(old, plain)
     require_seen(old)
     if old.traces.slept_s and uses.clocks:
         told = f"the tests measure real time ({listed(uses.clocks)}), ours is virtual"
@@ -159,43 +155,68 @@ def _passed(old: Old, target: type) -> tuple[str, ...]:
     return tuple(old.parameters)
 
 
-def _options(old: Old, target: type) -> Iterator[dict[str, Any]]:
-    """Options to try, the plainest first."""
-    accepted = _accepted(target)
-    knobs = {
-        name: value
-        for name, value in old.state.items()
-        if name in accepted - set(old.parameters) and isinstance(value, int | float) and value
-    }
-    fixed = {"latency_ms": round(old.delay_s() * 1000, 3)} if "latency_ms" in accepted else {}
-    more = [extra for extra in (knobs, fixed) if any(extra.values())]
-    aliases = (True, None) if old.uses.mutates_later else (None, True)
-    for extra in ({}, *more):
-        for alias in aliases if "alias_messages" in accepted else (None,):
-            for records in RECORDS if "records" in accepted else (None,):
-                chosen = {"records": records, "alias_messages": alias}
-                yield {k: v for k, v in chosen.items() if v is not None} | extra
+def _choices(old: Old, target: type) -> dict[str, tuple[Any, ...]]:
+    """Options of our class that may make it do what the old one does, with their values.
 
-
-def _first_that_agrees(
-    old: Old, options: Iterator[dict[str, Any]], plain: Replacement
-) -> Replacement:
-    """The first options with which ours does all that the old class does.
-
-    Raises the Refusal of those that went furthest.
+    What is spelt out as a type is read from there; numbers come from the old class itself.
     """
-    furthest, best = -1, Refusal("")
-    for chosen in options:
-        replacement = replace(plain, options=chosen)
-        old.traces.steps = 0
-        try:
-            compare(old, replacement)
-        except Refusal as refusal:
-            if old.traces.steps > furthest:
-                furthest, best = old.traces.steps, refusal
-        else:
-            return replacement
-    raise best
+    hints = get_type_hints(target.__init__)  # type: ignore[misc]
+    choices = {name: _values_of(hint) for name, hint in hints.items()}
+    accepted = _accepted(target) - set(old.parameters)
+    for name, value in old.state.items():
+        if name in accepted and isinstance(value, int | float) and value:
+            choices[name] = (value,)
+    delay_ms = round(old.delay_s() * 1000, 3)
+    if delay_ms and "latency_ms" in accepted:
+        choices["latency_ms"] = (int(delay_ms) if delay_ms == int(delay_ms) else delay_ms,)
+    return {name: choices[name] for name in sorted(choices) if choices[name] and name in accepted}
+
+
+def _values_of(hint: Any) -> tuple[Any, ...]:
+    """What an option may be, if its type lists that."""
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    if hint in (bool, bool | None):
+        return (True,)
+    if hint == type[Exception]:
+        return (RuntimeError, Exception)
+    return tuple(value for part in get_args(hint) for value in _values_of(part))
+
+
+def _first_that_agrees(old: Old, plain: Replacement) -> Replacement:
+    """Ours with the options with which it does all that the old class does.
+
+    One option is added or changed at a time, the one with which a trial gets furthest, until
+    none helps: then the Refusal of the furthest is raised.
+    """
+    choices = _choices(old, plain.target)
+    best, reached, refusal = plain, *_try(old, plain)
+    while refusal is not None:
+        tried = [
+            replace(best, options={**best.options, name: value})
+            for name, values in choices.items()
+            for value in values
+            if best.options.get(name) != value
+        ]
+        results = [(option, *_try(old, option)) for option in tried]
+        agreeing = [option for option, _, refused in results if refused is None]
+        if agreeing:
+            return agreeing[0]
+        option, steps, refused = max(results, key=lambda result: result[1], default=(best, 0, None))
+        if steps <= reached:
+            raise refusal
+        best, reached, refusal = option, steps, refused
+    return best
+
+
+def _try(old: Old, replacement: Replacement) -> tuple[int, Refusal | None]:
+    """How far the two agree, and why no further."""
+    old.traces.steps = 0
+    try:
+        compare(old, replacement)
+    except Refusal as refusal:
+        return old.traces.steps, refusal
+    return old.traces.steps, None
 
 
 # --- classes that build on one another --------------------------------------------------
