@@ -69,6 +69,10 @@ class Uses:
     as_mock: set[str] = field(default_factory=set)
     keys: set[str] = field(default_factory=set)
     clocks: set[str] = field(default_factory=set)
+    held: set[str] = field(default_factory=set)
+    """Attributes that a variable keeps, so that it shows whether they are emptied or replaced."""
+    asked: set[str] = field(default_factory=set)
+    """Names that ``hasattr`` asks for."""
     mutates_later: bool = False
 
 
@@ -163,6 +167,7 @@ def _note(node: ast.AST, uses: Uses) -> None:
         ):
             uses.mutated.add((attr, op))
         case ast.Assign(targets=targets, value=value):
+            uses.held |= {value.attr} if isinstance(value, ast.Attribute) else set()
             for target in targets:
                 if isinstance(target, ast.Attribute):
                     uses.writes.setdefault(target.attr, []).append(value)
@@ -181,7 +186,9 @@ def _note(node: ast.AST, uses: Uses) -> None:
         if called.endswith(CLOCKS) or called in CLOCKS:
             uses.clocks.add(called)
         if called in ("getattr", "setattr", "hasattr", "patch.object"):
-            uses.reads |= {str(a.value) for a in node.args[1:2] if isinstance(a, ast.Constant)}
+            named = {str(a.value) for a in node.args[1:2] if isinstance(a, ast.Constant)}
+            uses.reads |= named
+            uses.asked |= named if called == "hasattr" else set()
 
 
 def _sent_names(function: ast.AST) -> set[str]:

@@ -173,6 +173,9 @@ def require_members(old: Old, new: Any, names: Mapping[str, str]) -> None:
             if (group := [n for n in missing if callable(getattr(old.sample, n)) is is_method])
         ]
         raise Refusal("; ".join(told))
+    asked = {name for name in old.uses.asked if hasattr(new, name)} - set(dir(old.sample))
+    if asked:
+        raise Refusal(f"the file asks whether it has `{listed(asked)}`, and ours has")
     for name, value in old.state.items():
         if isinstance(value, NonCallableMock) and name in old.uses.as_mock:
             raise Refusal(f"the tests ask `{name}` as the AsyncMock that it is, dynamically")
@@ -278,6 +281,8 @@ def _live(
     ours, theirs = _made(old, replacement, given)
     sides = _Side(ours), _Side(theirs, replacement.renamed)
     _same_state(old, sides, "a new one")
+    held = [n for n in old.observed if n in old.uses.held]
+    kept = [(name, getattr(ours, name), getattr(theirs, name)) for name in held]
     for act in acts:
         began_s = old.traces.slept_s
         answer, args, error = sides[0].do(act)
@@ -295,6 +300,9 @@ def _live(
         if old.uses.mutates_later and _change((*args, *their_args)):
             _same_state(old, sides, f"when the message of {act} changes later")
         old.traces.steps += 1
+    for name, was, is_now in kept:
+        if told := disagreement(was, is_now, name):
+            raise Refusal(f"who holds its `{name}` from the beginning sees {told}")
 
 
 def _change(arguments: Sequence[Any]) -> bool:

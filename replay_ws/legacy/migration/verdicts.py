@@ -118,7 +118,7 @@ def _on_ours(candidate: Candidate, target: Any, origin: str) -> str:
     used = {node.attr for node in inner if ast.unparse(node.value) in ("self", "super()")}
     if missing := [name for name in used - own if not hasattr(target, name)]:
         return f"it builds on {origin}, and ours has no {listed(missing)}"
-    return f"it stays on ours: it builds on {origin}"
+    return f"it builds on {origin}, which is ours now"
 
 
 def _require_no_store(candidate: Candidate) -> None:

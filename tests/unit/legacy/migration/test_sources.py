@@ -184,3 +184,23 @@ def test_an_import_that_stays_says_why(source: str, reason: str) -> None:
 def test_options_come_from_what_the_class_does() -> None:
     (finding,) = migrate_source(tracker("return False")).findings
     assert finding.done == "now LegacyMockWebSocketManager(should_fail=True)"
+
+
+def test_a_list_that_a_test_keeps_is_emptied_or_replaced_as_before() -> None:
+    source = TRACKER + "    def clear_messages(self):\n        self.messages = []\n"
+    assert migrate_source(source).changed
+    assert "who holds its `messages`" in reason_of(source + "def test_it(ws): kept = ws.messages\n")
+
+
+def test_a_member_that_only_ours_has_must_not_answer_a_question() -> None:
+    ask = "def test_it(ws): assert not hasattr(ws, 'broadcast')\n"
+    assert "asks whether it has `broadcast`" in reason_of(TRACKER + ask)
+
+
+def test_what_is_sent_through_a_given_socket_must_be_sent_so_too() -> None:
+    source = (
+        TRACKER
+        + "    async def connect_user(self, user_id, websocket, thread_id):\n"
+        + "        await websocket.send_json({'type': 'welcome'})\n"
+    )
+    assert "websocket" in reason_of(source)
