@@ -20,7 +20,7 @@ import pytest
 from replay_ws.api import load, save
 from replay_ws.errors import CassetteError
 from replay_ws.pytest_plugin.facts import shown_path
-from replay_ws.pytest_plugin.options import settings_of, updates
+from replay_ws.pytest_plugin.options import is_departure, settings_of, updates
 
 FORMAT = 1
 """Of the JSON report."""
@@ -42,8 +42,9 @@ class Told:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it passed from set-up to tear-down."""
-        return self.outcome == "passed" and len(self.outcomes) == 3
+        """Whether it passed to the end of its tear-down."""
+        # What an unmarked test does with goldens may begin after its set-up was reported.
+        return self.outcome == "passed" and {"call", "teardown"} <= self.outcomes.keys()
 
 
 class Summary:
@@ -69,6 +70,8 @@ class Summary:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if exitstatus == pytest.ExitCode.OK and not left_out and self._is_complete():
             self._tell_unused()
+        elif "trim" in self._updates:
+            self._lines.append("no golden was trimmed: not every test ran, and passed")
         if failed:
             where = self._shown(self._settings.artifact_folder / "failed")
             self._lines.append(f"sessions of failed tests are in {where}")
@@ -97,7 +100,9 @@ class Summary:
             path = self._settings.golden_folder / f"{name}.rws"
             failed = [told.facts["nodeid"] for told, _, _ in proposals if not told.is_whole]
             if failed:
-                self._lines.append(f"not written: {self._shown(path)}, for {failed[0]} failed")
+                self._lines.append(
+                    f"not written: {self._shown(path)}, for {failed[0]} did not pass"
+                )
             elif len({fingerprint for _, _, fingerprint in proposals}) > 1:
                 agreed = False
                 self._lines += _contradiction(self._shown(path), [t for t, _, _ in proposals])
@@ -113,14 +118,16 @@ class Summary:
 
     def _is_complete(self) -> bool:
         """Whether all tests of the project ran, so that what no test named nobody needs."""
-        config = self._config
-        if config.option.collectonly:
+        config, option = self._config, self._config.getoption
+        leaves_out = ("collectonly", "lf", "ignore", "ignore_glob")
+        if is_departure(config) or any(option(name, None) for name in leaves_out):
             return False
-        if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
             return True
-        whole = {config.rootpath, *(config.rootpath / path for path in config.getini("testpaths"))}
-        here = config.invocation_params.dir
-        return any((here / argument).resolve() in whole for argument in config.args)
+        here, root = config.invocation_params.dir, config.rootpath
+        given = {(here / argument).resolve() for argument in config.args}
+        paths = {(root / path).resolve() for path in config.getini("testpaths")}
+        return root.resolve() in given or (bool(paths) and paths <= given)
 
     def _tell_unused(self) -> None:
         used = {name for told in self._tests.values() for name in told.facts["goldens"]}
