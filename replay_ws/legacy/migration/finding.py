@@ -78,7 +78,13 @@ class Uses:
 
 def candidates(tree: ast.Module) -> list[Candidate]:
     """The classes of a file that look like mocks of a WebSocket manager, bridge or socket."""
-    classes = list(_classes(tree, (tree,)))
+    ours = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "replay_ws"
+        for alias in node.names
+    }
+    classes = [c for c in _classes(tree, (tree,)) if not ours & set(c.bases)]
     found: dict[str, Candidate] = {}
     chosen = []
     for candidate in classes:

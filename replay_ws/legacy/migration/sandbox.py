@@ -21,7 +21,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence, Set
 from types import CodeType, SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, Self
 from unittest import mock
 
 from replay_ws.legacy.migration.model import Refusal
@@ -117,10 +117,18 @@ def _modules(traces: Traces) -> dict[str, Any]:
         ),
         "abc": SimpleNamespace(ABC=object),
         "enum": SimpleNamespace(Enum=enum.Enum, IntEnum=enum.IntEnum, auto=enum.auto),
-        "datetime": SimpleNamespace(
-            datetime=datetime.datetime, UTC=datetime.UTC, timezone=datetime.timezone
-        ),
+        "datetime": SimpleNamespace(datetime=_Then, UTC=datetime.UTC, timezone=datetime.timezone),
     }
+
+
+class _Then(datetime.datetime):
+    """A datetime whose now is always the same."""
+
+    @classmethod
+    def now(cls, tz: datetime.tzinfo | None = None) -> Self:
+        return cls(2026, 1, 1, tzinfo=tz)
+
+    utcnow = now
 
 
 class _AsyncLock:
