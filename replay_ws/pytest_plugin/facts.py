@@ -17,8 +17,8 @@ import pytest
 class Facts:
     """Grows while the test runs. ``goldens`` are the names that it was compared with.
 
-    ``proposals`` are goldens that it would write: name, file of the new session, and its
-    fingerprint. ``first`` is the first divergence, or what else went wrong, in a line; ``details``
+    ``proposals`` are goldens that it would write: name, file of the new session, and the options
+    that it is compared with. ``first`` is the first divergence, or what else went wrong, in a line; ``details``
     are all of them, which stay in the process.
     """
 
@@ -30,7 +30,7 @@ class Facts:
     events: int = 0
     virtual_ms: float = 0
     goldens: list[str] = field(default_factory=list)
-    proposals: list[tuple[str, str, str]] = field(default_factory=list)
+    proposals: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     first: str = ""
     kept: str = ""
     rerun: str = ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -67,7 +67,7 @@ class Goldens:
         ignore: Iterable[str] = (),
     ) -> Diff:
         """How a session differs from a golden; what is not said here the project's settings say."""
-        return self._diff(self.load(name), session, order, tolerance_ms, ignore)
+        return compare(self.load(name), session, **self._how(order, tolerance_ms, ignore))
 
     def check(
         self,
@@ -82,19 +82,19 @@ class Goldens:
 
         Where goldens are being updated, the session is proposed instead.
         """
-        path = self._used(name)
+        path, how = self._used(name), self._how(order, tolerance_ms, ignore)
         if not path.exists():
             if "create" not in self._updates:
                 raise self._missing(name, path)
-            self._propose(name, session)
+            self._propose(name, session, how)
             return
         golden = load(path)
-        diff = self._diff(golden, session, order, tolerance_ms, ignore)
+        diff = compare(golden, session, **how)
         if diff.same:
             return
         if "fix" not in self._updates:
             raise self._mismatch(path, golden, session, diff)
-        self._propose(name, session)
+        self._propose(name, session, how)
 
     # --- what is told ----------------------------------------------------------------------
 
@@ -103,28 +103,19 @@ class Goldens:
         facts_of(self._item).goldens.append(name.removesuffix(SUFFIX))
         return path
 
-    def _diff(
-        self,
-        golden: Session,
-        session: Session,
-        order: str,
-        tolerance_ms: float | None,
-        ignore: Iterable[str],
-    ) -> Diff:
+    def _how(self, order: str, tolerance_ms: float | None, ignore: Iterable[str]) -> dict[str, Any]:
+        """Options of ``compare``."""
         settings = self._settings
-        tolerance = settings.tolerance_ms if tolerance_ms is None else tolerance_ms
-        return compare(
-            golden,
-            session,
-            order=order or settings.order,
-            tolerance_ns=ms(tolerance),
-            ignore={*settings.ignore, *ignore},
-        )
+        return {
+            "order": order or settings.order,
+            "tolerance_ns": ms(settings.tolerance_ms if tolerance_ms is None else tolerance_ms),
+            "ignore": sorted({*settings.ignore, *ignore}),
+        }
 
-    def _propose(self, name: str, session: Session) -> None:
+    def _propose(self, name: str, session: Session, how: dict[str, Any]) -> None:
         name = name.removesuffix(SUFFIX)
         file = propose(self._settings.artifact_folder, name, self._item.nodeid, session)
-        facts_of(self._item).proposals.append((name, str(file), session.fingerprint))
+        facts_of(self._item).proposals.append((name, str(file), how))
 
     def _missing(self, name: str, path: Path) -> GoldenMismatch:
         folder = self._settings.golden_folder

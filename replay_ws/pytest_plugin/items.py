@@ -91,11 +91,11 @@ class MarkedItems:
 
     def _body(
         self, item: pytest.Function, run: StagedRun, function: Callable[..., Any]
-    ) -> Callable[..., None]:
+    ) -> Callable[..., object]:
         is_async = inspect.iscoroutinefunction(function)
 
         @functools.wraps(function)
-        def body(**arguments: Any) -> None:
+        def body(**arguments: Any) -> object:
             __tracebackhide__ = True
             try:
                 session = run.body(functools.partial(function, **arguments), is_async=is_async)
@@ -107,6 +107,7 @@ class MarkedItems:
             if self._twice is not None:
                 self._twice.compare(item, session)
             _compare_with_golden(item, session)
+            return run.value  # pytest warns of values
 
         return body
 
@@ -140,6 +141,8 @@ def _begin(item: pytest.Item) -> None:
     """Begin the run of a marked test; what cannot be kept of its wishes fails it."""
     if not isinstance(item, pytest.Function) or not _is_function(item):
         pytest.fail(f"{NAME} marks functions and methods, not unittest's test cases", pytrace=False)
+    if inspect.isasyncgenfunction(item.obj):
+        pytest.fail("a test cannot yield: it would never be run", pytrace=False)
     try:
         wanted = wanted_of(item)
         run = StagedRun(item.obj, wanted.conditions, source=f"pytest {item.nodeid}")

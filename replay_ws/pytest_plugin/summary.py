@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from replay_ws.api import load, save
+from replay_ws.api import compare, load, save
 from replay_ws.errors import CassetteError
 from replay_ws.pytest_plugin.facts import shown_path
 from replay_ws.pytest_plugin.options import is_departure, settings_of, updates
@@ -45,6 +45,18 @@ class Told:
         """Whether it passed to the end of its tear-down."""
         # What an unmarked test does with goldens may begin after its set-up was reported.
         return self.outcome == "passed" and {"call", "teardown"} <= self.outcomes.keys()
+
+
+class Proposal(NamedTuple):
+    """A session that a test would make its golden, and how it compares."""
+
+    told: Told
+    file: str
+    how: dict[str, Any]
+
+    def agrees(self, other: Proposal) -> bool:
+        """Whether either would pass with what the other proposes."""
+        return all(compare(self.file, other.file, **how).same for how in (self.how, other.how))
 
 
 class Summary:
@@ -90,26 +102,26 @@ class Summary:
 
     def _write_goldens(self) -> bool:
         """Write what passed tests propose; False where two propose different things."""
-        proposed: dict[str, list[tuple[Told, str, str]]] = {}
+        proposed: dict[str, list[Proposal]] = {}
         for told in self._tests.values():
-            for name, file, fingerprint in told.facts["proposals"]:
-                proposed.setdefault(name, []).append((told, file, fingerprint))
+            for name, *proposal in told.facts["proposals"]:
+                proposed.setdefault(name, []).append(Proposal(told, *proposal))
         written: Counter[str] = Counter()
         agreed = True
         for name, proposals in sorted(proposed.items()):
             path = self._settings.golden_folder / f"{name}.rws"
-            failed = [told.facts["nodeid"] for told, _, _ in proposals if not told.is_whole]
+            failed = [p.told.facts["nodeid"] for p in proposals if not p.told.is_whole]
             if failed:
                 self._lines.append(
                     f"not written: {self._shown(path)}, for {failed[0]} did not pass"
                 )
-            elif len({fingerprint for _, _, fingerprint in proposals}) > 1:
+            elif not all(proposals[0].agrees(other) for other in proposals[1:]):
                 agreed = False
-                self._lines += _contradiction(self._shown(path), [t for t, _, _ in proposals])
+                self._lines += _contradiction(self._shown(path), proposals)
             else:
                 verb = "updated" if path.exists() else "created"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                save(load(proposals[0][1]), path)
+                save(load(proposals[0].file), path)
                 written[verb] += 1
                 self._lines.append(f"{verb} {self._shown(path)}")
         if written:
@@ -180,8 +192,8 @@ class Summary:
         return shown_path(self._config, path)
 
 
-def _contradiction(path: str, tests: list[Told]) -> list[str]:
-    names = [f"  {told.facts['nodeid']}" for told in tests]
+def _contradiction(path: str, proposals: list[Proposal]) -> list[str]:
+    names = [f"  {proposal.told.facts['nodeid']}" for proposal in proposals]
     return [
         f"not written: {path}, for these tests would write it differently:",
         *names,

@@ -143,7 +143,9 @@ def test_a_test_whose_tear_down_fails_writes_no_golden(project: Project) -> None
         """
     )
     result = suite.runpytest("--ws-update")
-    result.stdout.fnmatch_lines(["not written: cassettes/refund.rws, for *test_refund did not pass"])
+    result.stdout.fnmatch_lines(
+        ["not written: cassettes/refund.rws, for *test_refund did not pass"]
+    )
     assert goldens(suite) == []
 
 
@@ -229,6 +231,21 @@ def test_tests_that_share_a_golden_write_it_once_if_they_agree(
     result.assert_outcomes(passed=4)
     result.stdout.fnmatch_lines(["created cassettes/refund.rws"])
     suite.runpytest_subprocess(*workers).assert_outcomes(passed=4)
+
+
+def test_tests_that_share_a_golden_agree_on_what_they_compare(project: Project) -> None:
+    suite = project(
+        """
+        import uuid
+
+        @pytest.mark.replay_ws(golden="refund", seeds=3, ignore=["$.id"])
+        async def test_refund(mock_websocket_manager):
+            await mock_websocket_manager.send_to_thread("t", {"type": "a", "id": str(uuid.uuid4())})
+        """
+    )
+    suite.runpytest("--ws-update").assert_outcomes(passed=3)
+    assert goldens(suite) == ["refund"]
+    suite.runpytest().assert_outcomes(passed=3)
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)])
