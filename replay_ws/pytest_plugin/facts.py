@@ -18,8 +18,8 @@ class Facts:
     """Grows while the test runs. ``goldens`` are the names that it was compared with.
 
     ``proposals`` are goldens that it would write: name, file of the new session, and the options
-    that it is compared with. ``first`` is the first divergence, or what else went wrong, in a line; ``details``
-    are all of them, which stay in the process.
+    that it is compared with. ``first`` is the first divergence, or what else went wrong, in a line;
+    ``details`` are all of them, which stay in the process.
     """
 
     nodeid: str
