@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from functools import partial
@@ -48,6 +49,8 @@ class StagedRun:
         self._watcher = Watcher(self.loop)
         self._watcher.__enter__()
         self._is_inside = False
+        self.value: object = None
+        """What the body returned, once it has."""
 
     @property
     def races(self) -> tuple[Race, ...]:
@@ -101,13 +104,16 @@ class StagedRun:
         return end(self.loop, self.recording)
 
     def _run(self, body: Callable[[], Any], is_async: bool) -> None:
+        run = self.loop.run_until_complete
         if is_async:
-            self.loop.run_until_complete(_main(body))
+            value = run(_main(body))
         elif self.conditions.threads == "managed":
             # In a thread of its own, where what blocks is a step of the schedule.
-            self.loop.run_until_complete(_in_a_thread(body))
+            value = run(_in_a_thread(body))
         else:
-            body()
+            value = body()
+        # A plain function around an asynchronous one is what a careless decorator makes.
+        self.value = run(_main(lambda: value)) if inspect.isawaitable(value) else value
 
     def _entered(self, conditions: Conditions) -> contextlib.ExitStack:
         edges = contextlib.ExitStack()
@@ -155,5 +161,5 @@ async def _awaited(awaitable: Callable[[], Awaitable[Value]]) -> Value:
     return await awaitable()
 
 
-async def _in_a_thread(function: Callable[[], Any]) -> None:
-    await asyncio.to_thread(function)
+async def _in_a_thread(function: Callable[[], Any]) -> Any:
+    return await asyncio.to_thread(function)

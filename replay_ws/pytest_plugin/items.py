@@ -129,7 +129,9 @@ class MarkedItems:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         if WANTED in item.stash:
-            tell(item, report, call, lambda: _session_of(item))
+            redactor = item.stash[WANTED].conditions.redactor
+            assert redactor is not None, "a marked test has one"
+            tell(item, report, call, lambda: _session_of(item), redactor)
         return report
 
 

@@ -323,3 +323,47 @@ def test_what_a_fixture_draws_comes_from_the_seed(project: Project) -> None:
     )
     suite.runpytest_subprocess("--ws-update").assert_outcomes(passed=1)
     suite.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("threads", ["refuse", "managed"])
+def test_what_a_careless_decorator_made_of_an_asynchronous_test_runs(
+    project: Project, threads: str
+) -> None:
+    suite = project(
+        f"""
+        import functools
+
+        def careless(function):
+            @functools.wraps(function)
+            def call(*args, **arguments):
+                return function(*args, **arguments)
+            return call
+
+        @pytest.mark.replay_ws(threads={threads!r})
+        @careless
+        async def test_it(mock_websocket_manager):
+            await agent(mock_websocket_manager, "agent_started")
+            assert False, "it ran"
+        """
+    )
+    result = suite.runpytest()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E*it ran*", "*1 message: 1 delivered*"])
+
+
+def test_what_would_never_run_or_be_looked_at_is_told(project: Project) -> None:
+    suite = project(
+        """
+        @pytest.mark.replay_ws
+        async def test_yields():
+            assert False
+            yield
+
+        @pytest.mark.replay_ws
+        async def test_returns():
+            return 1 == 2
+        """
+    )
+    result = suite.runpytest()
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(["a test cannot yield*", "*PytestReturnNotNoneWarning*"])
