@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from replay_ws.faults.timeline import Fault as Fault
     from replay_ws.faults.toxics import Toxic as Toxic
     from replay_ws.legacy.bridge import LegacyMockWebSocketBridge as LegacyMockWebSocketBridge
+    from replay_ws.legacy.helpers import assert_websocket_events as assert_websocket_events
+    from replay_ws.legacy.helpers import reset_mock_for_test as reset_mock_for_test
     from replay_ws.legacy.manager import LegacyMockWebSocketManager as LegacyMockWebSocketManager
     from replay_ws.legacy.migration.sources import (
         migrate_legacy_mock_usage as migrate_legacy_mock_usage,
@@ -94,6 +96,7 @@ _HOMES = {
     "replay_ws.legacy": (
         "LegacyMockWebSocket LegacyMockWebSocketBridge LegacyMockWebSocketManager"
     ),
+    "replay_ws.legacy.helpers": "assert_websocket_events reset_mock_for_test",
     "replay_ws.legacy.migration.sources": "migrate_legacy_mock_usage",
     "replay_ws.metrics": "Metrics",
     "replay_ws.mock.assertions": "WebSocketAssertions",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from replay_ws.errors import ConfigError
+from replay_ws.errors import ConfigError, known
 from replay_ws.faults.configuration import MockConfiguration
 
 USUAL: Mapping[str, Any] = {
@@ -54,8 +54,9 @@ def legacy_configuration(
             raise ConfigError(f"a mock takes no {name}", mend=MEND[name])
         for field, meant in _meant(name, value).items():
             if fields.setdefault(field, meant) != meant:
+                same = known(each for each in given if field in _meant(each, given[each]))
                 raise ConfigError(
-                    f"{field} was given twice", mend=f"{name} means {field}: give one"
+                    f"{field} was given twice", mend=f"give one: {same} mean the same"
                 )
     usual = MockConfiguration(**USUAL)
     return (usual if config is None else config.over(usual)).replace(**fields)

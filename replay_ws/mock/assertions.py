@@ -263,8 +263,9 @@ class WebSocketAssertions:
         state = self.mock.get_connection_state(thread_id)
         if state is MockWebSocketState.CONNECTED:
             return
-        never = thread_id not in self.mock.connections
-        known = ", ".join(f"{t!r} {s}" for t, s in list(self.mock.connections.items())[:5])
+        never = thread_id not in self.mock._threads
+        threads = list(self.mock._threads)[:5]
+        known = ", ".join(f"{t!r} {self.mock.get_connection_state(t)}" for t in threads)
         what = "was never opened" if never else f"is {state}"
         lines = (
             f"connections: {known or 'none'}",

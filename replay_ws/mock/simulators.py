@@ -242,7 +242,8 @@ async def simulate_network_issues(
         row = {}  # cut off by hand, and for as long as the messages take
     if mock.get_connection_state(thread_id) is not UP:
         await mock.connect_user(thread_id)  # trouble strikes what goes on
-    others = [name for name, state in mock.connections.items() if name != thread_id and state is UP]
+    known = [name for name in list(mock._threads) if name != thread_id]
+    others = [name for name in known if mock.get_connection_state(name) is UP]
     if mode is MockBehaviorMode.CONNECTION_LIMIT:
         row["connection_limit"] = max(1, len(others))
     begin = len(mock._network.log)
