@@ -84,13 +84,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             pytest.fail(str(error), pytrace=False)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With a marked test come the hooks that run it."""
-    if any(item.get_closest_marker("replay_ws") for item in items):
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """With a marked test come the hooks that run it; a conftest may have marked it just now."""
+    if any(item.get_closest_marker("replay_ws") for item in session.items):
         from replay_ws.pytest_plugin.items import MarkedItems
 
-        config.pluginmanager.register(MarkedItems(config), "replay_ws_items")
+        session.config.pluginmanager.register(MarkedItems(session.config), "replay_ws_items")
 
 
 class _LeftOut:

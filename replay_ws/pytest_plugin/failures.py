@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from replay_ws.cassette.redaction import Redactor
 from replay_ws.errors import DeterminismError, GoldenMismatch, ReplayWsError
 from replay_ws.pytest_plugin.facts import Facts, facts_of, shown_id, shown_path
 from replay_ws.pytest_plugin.kept import forget_failed, keep_failed
@@ -23,10 +24,12 @@ def tell(
     report: pytest.TestReport,
     call: pytest.CallInfo[None],
     end: Callable[[], Session],
+    redactor: Redactor,
 ) -> None:
     """Add to the report of a phase what a reader needs, and keep the session of one that failed.
 
-    ``end`` ends the session, if that still goes on, and gives it.
+    ``end`` ends the session, if that still goes on, and gives it. What is written to files goes
+    through ``redactor``: a test's own words may hold what the session does not.
     """
     folder = settings_of(item.config).artifact_folder
     if call.excinfo is None or not report.failed:
@@ -37,11 +40,12 @@ def tell(
     if _says_all(item, call.excinfo):
         report.longrepr = str(error)
     facts = facts_of(item)
-    facts.first = facts.first or call.excinfo.exconly(tryshort=True).splitlines()[0]
+    first = call.excinfo.exconly(tryshort=True).splitlines()[0]
+    facts.first = facts.first or redactor.text(first)
     if facts.details:
         report.sections.append(("replay_ws: all differences", facts.details))
     if session.ledger.sent:
-        texts = {"failure.txt": report.longreprtext, "rerun.txt": facts.rerun}
+        texts = {"failure.txt": redactor.text(report.longreprtext), "rerun.txt": facts.rerun}
         if facts.details:
             texts["diff.txt"] = facts.details
         facts.kept = str(keep_failed(folder, item.nodeid, session, texts))

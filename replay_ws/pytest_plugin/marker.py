@@ -155,6 +155,7 @@ def wanted_of(item: pytest.Function) -> Wanted:
     given, settings = arguments_of(item), settings_of(item.config)
     parameters: Mapping[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
     option = item.config.getoption
+    _refuse_late(given, parameters, item)
     for name, own in (("--ws-seed", "seed"), ("--ws-schedule", "schedule")):
         if option(name) is not None:
             given[own] = option(name)
@@ -178,6 +179,18 @@ def wanted_of(item: pytest.Function) -> Wanted:
         tolerance_ms=value("tolerance_ms"),
         ignore=(*settings.ignore, *_rules(given.get("ignore", ()))),
     )
+
+
+def _refuse_late(given: Mapping[str, Any], has: Mapping[str, Any], item: pytest.Item) -> None:
+    """Seeds and modes make tests, and pytest has made them when a hook marks one."""
+    for name, parameter, option in (("seeds", SEED, "--ws-seeds"), ("modes", MODE, "--ws-mode")):
+        asked = option if item.config.getoption(option) else f"{name}="
+        if parameter not in has and (asked == option or given.get(name) is not None):
+            raise ConfigError(
+                f"{asked} came too late: the marker was added when tests were made already",
+                where=item.nodeid,
+                mend=f"mark it where it is defined: @pytest.mark.{NAME}, or pytestmark",
+            )
 
 
 def _rules(value: Any) -> tuple[str, ...]:

@@ -50,6 +50,22 @@ def test_the_session_is_kept_with_the_failure_and_the_line_that_repeats_it(
     assert (suite.path / ".replay_ws" / ".gitignore").read_text() == "*\n"
 
 
+def test_secrets_stay_out_of_what_is_kept(project: Project) -> None:
+    suite = project(
+        """
+        @pytest.mark.replay_ws
+        async def test_refund(mock_websocket_manager):
+            key = "sk-live-51H8xTqP0vLmN2aB"
+            await mock_websocket_manager.send_to_thread("t", {"type": "a", "api_key": key})
+            raise ValueError(f"refused {key}")
+        """
+    )
+    suite.runpytest("--ws-report=.replay_ws/report.json")
+    assert len(kept(suite)) == 5
+    for name in kept(suite):
+        assert b"51H8xTqP0vLmN2aB" not in (suite.path / ".replay_ws" / name).read_bytes(), name
+
+
 def test_what_was_kept_goes_when_the_test_passes(project: Project) -> None:
     suite = project(LOSSY)
     suite.runpytest()
