@@ -225,3 +225,37 @@ def test_a_wrong_value_fails_the_test_and_says_what_is_right(
 def test_positional_arguments_are_refused(project: Project) -> None:
     suite = project(NOTHING.format(arguments="'refund'"))
     suite.runpytest().stdout.fnmatch_lines(["*has no positional arguments*", "*name them*"])
+
+
+MARKING = """
+    import pytest
+
+    def pytest_collection_modifyitems(items):
+        for item in items:
+            item.add_marker(pytest.mark.replay_ws({}))
+"""
+LATE = """
+    import time
+
+    def test_it():
+        began = time.time()
+        asyncio.run(asyncio.sleep(3600))
+        assert time.time() - began == 3600
+"""
+
+
+def test_a_test_may_be_marked_by_a_hook(project: Project) -> None:
+    suite = project(LATE, conftest=MARKING.format("seed=3"))
+    suite.runpytest().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("argument", "option", "words"),
+    [("seeds=3", "-q", "seeds="), ("", "--ws-seeds=3", "--ws-seeds"), ("", "--ws-mode=normal", "")],
+)
+def test_seeds_and_modes_of_a_marker_that_comes_late_are_refused(
+    project: Project, argument: str, option: str, words: str
+) -> None:
+    result = project(LATE, conftest=MARKING.format(argument)).runpytest(option)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"*{words}* came too late*", "*mark it where it is defined*"])
