@@ -349,6 +349,18 @@ class LegacyMockWebSocketManager(RememberingManager):
         self.connected_threads.discard(connection_id)
         return self.connections.pop(connection_id, None) is not None
 
+    def get_connection(self, connection_id: str) -> Any:
+        """What ``connections`` has under a name, or None."""
+        return self.connections.get(connection_id)
+
+    def get_all_connections(self) -> dict[Any, Any]:
+        """A copy of ``connections``."""
+        return dict(self.connections)
+
+    def get_connection_count(self) -> int:
+        """How many there are in ``connections``."""
+        return len(self.connections)
+
     async def close(self, thread_id: str | None = None, code: int = 1000, reason: str = "") -> None:
         """Close a thread's connection, or all of them, and then the mock is ``closed``."""
         for name in list(self._threads) if thread_id is None else [thread_id]:

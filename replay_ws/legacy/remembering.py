@@ -12,7 +12,6 @@ from typing import Any
 
 from replay_ws.cassette.redaction import RedactorChoice
 from replay_ws.channel import Verdict
-from replay_ws.clock import NS_PER_S
 from replay_ws.events.log import Direction, Op
 from replay_ws.events.model import Fate
 from replay_ws.faults.configuration import MockConfiguration
@@ -28,6 +27,7 @@ from replay_ws.legacy.records import (
     pairs,
     plain_text,
 )
+from replay_ws.legacy.timestamps import timestamp
 from replay_ws.mock.manager import MockWebSocketManager
 from replay_ws.session import Session
 
@@ -133,7 +133,7 @@ class RememberingManager(MockWebSocketManager):
                 event = view.delivery(number)
                 is_as_sent = row in self._kept and number not in outcome.damages
                 message = self._kept[row] if is_as_sent else event.payload
-                time_s = (log.header.epoch_ns + event.time_ns) / NS_PER_S
+                time_s = timestamp(self, event.time_ns)
                 arrival = Arrival(
                     threads[connection], message, event_type_of(message), time_s, number
                 )

@@ -16,6 +16,7 @@ from replay_ws.errors import ConfigError
 from replay_ws.legacy.facade import Facade, WhenLost, mock_or_new, require_when_lost
 from replay_ws.legacy.records import of_type
 from replay_ws.legacy.states import SocketState, state_of
+from replay_ws.legacy.timestamps import timestamp
 from replay_ws.mock.manager import MockWebSocketManager
 
 NEVER_SENT = (1005, 1006, 1015)
@@ -184,7 +185,7 @@ class LegacyMockWebSocket(Facade):
             return self._lost("WebSocket connection lost")
         self.send_count += 1
         self.messages_sent.append(
-            sent if self.records == "message" else {"data": sent, "timestamp": self.now}
+            sent if self.records == "message" else {"data": sent, "timestamp": self._time()}
         )
         if timeout is not None and self.now - begun > timeout:
             raise TimeoutError(f"a send took {self.now - begun:g} s")
@@ -207,6 +208,9 @@ class LegacyMockWebSocket(Facade):
         """The answer to a ping of the client; it is no message."""
         if self.closed and self.when_closed != "ignore":
             self._lost("WebSocket is closed")
+
+    def _time(self) -> float:
+        return timestamp(self.mock, self.mock._recording.clock.now_ns())
 
     def _lost(self, why: str) -> bool | None:
         if self.when_closed == "raise":

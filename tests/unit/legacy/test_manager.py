@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from unittest.mock import AsyncMock
@@ -42,6 +43,23 @@ def test_a_record_says_thread_message_type_time_and_agent() -> None:
     message = {**STARTED, "agent_name": "triage"}
     about = {"event_type": "agent_started", "agent_name": "triage", "sequence": 0}
     assert record == {"thread_id": "t", "message": message, **about}
+
+
+@pytest.mark.parametrize("runner", [rws.run, lambda program: asyncio.run(program())])
+def test_timestamps_fit_the_clock_that_a_test_looks_at(runner: Any) -> None:
+    times: list[float] = []
+
+    async def program() -> None:
+        mock = Manager(latency_ms=500)
+        times.append(time.time())
+        for _ in range(2):
+            await mock.send_to_thread("t", STARTED)
+        times.extend(record["timestamp"] for record in mock.messages)
+
+    runner(program)
+    begun, first, second = times
+    assert 0.5 <= first - begun < 30
+    assert 0.5 <= second - first < 30
 
 
 @pytest.mark.parametrize(
@@ -244,6 +262,8 @@ def test_a_connection_is_added_however_it_is_given(args: Any, named: Any, name: 
     mock = Manager()
     assert on_loop(lambda: mock.add_connection(*args, **named)) == [name]
     assert mock.connections[name]["connected"]
+    assert mock.get_connection(name) is mock.get_all_connections()[name]
+    assert (mock.get_connection_count(), mock.get_connection("nobody")) == (1, None)
     assert on_loop(lambda: mock.remove_connection(name)) == [True]
     assert on_loop(lambda: mock.remove_connection(name)) == [False]
     assert mock.connections == {}

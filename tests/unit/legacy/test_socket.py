@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable
 from enum import Enum, IntEnum
 from typing import Any
@@ -38,9 +39,13 @@ def test_what_is_sent_is_remembered_and_in_the_session(returns: Any) -> None:
 
 
 def test_records_can_say_when() -> None:
-    socket = Socket(records="dict", latency_ms=250)
-    do(socket.send_json(HELLO))
-    assert socket.messages_sent == [{"data": HELLO, "timestamp": 0.25}]
+    async def program() -> list[Any]:
+        socket = Socket(records="dict", latency_ms=250)
+        begun = time.time()
+        await socket.send_json(HELLO)
+        return [{**row, "timestamp": row["timestamp"] - begun} for row in socket.messages_sent]
+
+    assert rws.run(program).value == [{"data": HELLO, "timestamp": 0.25}]
 
 
 @pytest.mark.parametrize("alias", [False, True])
