@@ -75,13 +75,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Seeds and modes are parameters of marked tests."""
     if metafunc.definition.get_closest_marker("replay_ws") is not None:
-        from replay_ws.errors import ReplayWsError
-        from replay_ws.pytest_plugin.marker import parametrize
+        from replay_ws.pytest_plugin.marker import failing, parametrize
 
-        try:
+        with failing():
             parametrize(metafunc)
-        except ReplayWsError as error:
-            pytest.fail(str(error), pytrace=False)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -143,7 +140,7 @@ class _Listener(_LeftOut):
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         option = self._config.getoption
-        if self._summary or option("--ws-update") or option("--ws-report"):
+        if self._summary or option("--ws-update") or option("--ws-report") is not None:
             self._begun().finish(session, exitstatus, left_out=self.count)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

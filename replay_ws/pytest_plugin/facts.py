@@ -86,6 +86,11 @@ def shown_id(item: pytest.Item) -> str:
     return f"{shown_path(item.config, item.path)}{colons}{name}"
 
 
+def quoted_id(item: pytest.Item) -> str:
+    """``shown_id`` in quotes, as a shell needs it: ids of parameters may hold anything."""
+    return "'" + shown_id(item).replace("'", "'\\''") + "'"
+
+
 def rerun_line(item: pytest.Item) -> str:
     """The command that runs this test again, alone and under the same conditions."""
     option = item.config.getoption

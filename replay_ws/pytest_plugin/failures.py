@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from replay_ws.cassette.redaction import Redactor
-from replay_ws.errors import DeterminismError, GoldenMismatch, ReplayWsError
-from replay_ws.pytest_plugin.facts import Facts, facts_of, shown_id, shown_path
+from replay_ws.errors import CassetteError, DeterminismError, GoldenMismatch, ReplayWsError
+from replay_ws.pytest_plugin.facts import Facts, facts_of, quoted_id, shown_path
 from replay_ws.pytest_plugin.kept import forget_failed, keep_failed
 from replay_ws.pytest_plugin.options import settings_of
+from replay_ws.report.blocks import command
 from replay_ws.report.ledger import ledger_text
 from replay_ws.session import Session
 
@@ -48,7 +50,10 @@ def tell(
         texts = {"failure.txt": redactor.text(report.longreprtext), "rerun.txt": facts.rerun}
         if facts.details:
             texts["diff.txt"] = facts.details
-        facts.kept = str(keep_failed(folder, item.nodeid, session, texts))
+        try:
+            facts.kept = str(keep_failed(folder, item.nodeid, session, texts))
+        except (OSError, CassetteError) as trouble:
+            report.sections.append(("replay_ws: not kept", str(trouble)))
     elif call.when != "call":  # a fixture that is missing, and nothing of ours
         return
     if not isinstance(error, _WITH_COMMANDS):
@@ -68,6 +73,6 @@ def _story(item: pytest.Item, facts: Facts, session: Session) -> Iterator[str]:
     yield f"seed {facts.seed}{mode}, schedule {facts.schedule}: {ledger_text(session.ledger)}"
     if facts.kept:
         kept = shown_path(item.config, Path(facts.kept))
-        yield f"see     replay-ws cat {kept}"
-        yield f"again   pytest {shown_id(item)!r} --ws-repro={kept}"
+        yield f"see     {command('cat', kept)}"
+        yield f"again   pytest {quoted_id(item)} {shlex.quote(f'--ws-repro={kept}')}"
     yield f"rerun   {facts.rerun}"

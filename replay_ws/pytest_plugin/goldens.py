@@ -7,6 +7,7 @@ also when workers run the tests.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ import pytest
 from replay_ws.api import compare, load
 from replay_ws.clock import ms
 from replay_ws.errors import ConfigError, GoldenMismatch, did_you_mean
-from replay_ws.pytest_plugin.facts import facts_of, rerun_line, shown_id, shown_path
+from replay_ws.pytest_plugin.facts import facts_of, quoted_id, rerun_line, shown_path
 from replay_ws.pytest_plugin.kept import path_of_failed, propose
 from replay_ws.pytest_plugin.options import Settings, is_departure, settings_of, updates
 from replay_ws.report.blocks import command
@@ -28,6 +29,23 @@ if TYPE_CHECKING:
     from replay_ws.diff import Diff
 
 SUFFIX = ".rws"
+_NAME_MAX = 200
+"""Bytes of each part of a golden's name: what file systems take, less our suffixes."""
+
+
+def golden_name(name: str, where: str) -> str:
+    """One name for each golden, a path below their folder; raises ConfigError for what is none."""
+    path = posixpath.normpath(name.removesuffix(SUFFIX))
+    parts = path.split("/")
+    if path.startswith("/") or ".." in parts:
+        what, mend = "is not in the folder of the goldens", "name one below it"
+    elif path == "." or name.endswith("/"):
+        what, mend = "is no name", "name a file; leave golden= out where there is none"
+    elif "\0" in path or any(len(part.encode()) > _NAME_MAX for part in parts):
+        what, mend = "cannot be the name of a file", f"take a name of at most {_NAME_MAX} bytes"
+    else:
+        return path
+    raise ConfigError(f"golden {name!r:.80} {what}", where=where, mend=mend)
 
 
 class Goldens:
@@ -39,16 +57,8 @@ class Goldens:
         self._updates = updates(item.config)
 
     def path(self, name: str) -> Path:
-        """The file of a golden; raises ConfigError for a name that leads out of their folder."""
-        folder = self._settings.golden_folder
-        path = folder / f"{name.removesuffix(SUFFIX)}{SUFFIX}"
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise ConfigError(
-                f"golden {name!r} is not in the folder of the goldens",
-                where=self._item.nodeid,
-                mend=f"name one below {self._shown(folder)}",
-            )
-        return path
+        """The file of a golden; raises ConfigError for a name that is none."""
+        return self._settings.golden_folder / f"{golden_name(name, self._item.nodeid)}{SUFFIX}"
 
     def load(self, name: str) -> Session:
         """A golden's session; raises GoldenMismatch where there is none."""
@@ -100,7 +110,7 @@ class Goldens:
 
     def _used(self, name: str) -> Path:
         path = self.path(name)
-        facts_of(self._item).goldens.append(name.removesuffix(SUFFIX))
+        facts_of(self._item).goldens.append(golden_name(name, self._item.nodeid))
         return path
 
     def _how(self, order: str, tolerance_ms: float | None, ignore: Iterable[str]) -> dict[str, Any]:
@@ -113,8 +123,19 @@ class Goldens:
         }
 
     def _propose(self, name: str, session: Session, how: dict[str, Any]) -> None:
-        name = name.removesuffix(SUFFIX)
-        file = propose(self._settings.artifact_folder, name, self._item.nodeid, session)
+        name, nodeid = golden_name(name, self._item.nodeid), self._item.nodeid
+        if not session.log.channels:
+            raise ConfigError(
+                f"nothing that could be the golden {name!r} was recorded: the run has no mock",
+                where=nodeid,
+                mend="make the mock in the test, or in a fixture of function scope",
+            )
+        try:
+            file = propose(self._settings.artifact_folder, name, nodeid, session)
+        except OSError as error:
+            folder = self._shown(self._settings.artifact_folder)
+            mend = "make room for it, or name another folder: artifacts= in [tool.replay_ws]"
+            raise ConfigError(f"{folder} cannot be written: {error}", mend=mend) from error
         facts_of(self._item).proposals.append((name, str(file), how))
 
     def _missing(self, name: str, path: Path) -> GoldenMismatch:
@@ -122,7 +143,7 @@ class Goldens:
         names = [str(p.relative_to(folder).with_suffix("")) for p in folder.rglob(f"*{SUFFIX}")]
         what = f"there is no golden {name!r}{did_you_mean(name, names)}"
         facts_of(self._item).first = what
-        line = f"pytest {shown_id(self._item)!r} --ws-update=create"
+        line = f"pytest {quoted_id(self._item)} --ws-update=create"
         return GoldenMismatch(what, where=self._shown(path), mend=f"{line}, and read it")
 
     def _mismatch(
@@ -132,7 +153,7 @@ class Goldens:
         ours, theirs = self._shown(path), self._shown(self._kept)
         assert diff.first is not None
         facts.first = diff.first.line(name_connection=len(diff.connections) > 1)
-        accept = f"accept  pytest {shown_id(item)!r} --ws-update=fix"
+        accept = f"accept  pytest {quoted_id(item)} --ws-update=fix"
         closing = (
             f"see     {command('diff', ours, theirs)}",
             *([] if is_departure(item.config) else [accept]),

@@ -16,11 +16,10 @@ import pytest
 from _pytest.fixtures import FixtureDef, SubRequest, resolve_fixture_function
 
 from replay_ws.clock import NS_PER_MS
-from replay_ws.errors import GoldenMismatch, ReplayWsError
 from replay_ws.pytest_plugin.facts import facts_of, new_facts
 from replay_ws.pytest_plugin.failures import tell
 from replay_ws.pytest_plugin.goldens import Goldens
-from replay_ws.pytest_plugin.marker import NAME, Wanted, wanted_of
+from replay_ws.pytest_plugin.marker import NAME, Wanted, failing, wanted_of
 from replay_ws.pytest_plugin.twice import Twice
 from replay_ws.session import Session
 from replay_ws.sim.places import is_installed
@@ -145,11 +144,9 @@ def _begin(item: pytest.Item) -> None:
         pytest.fail(f"{NAME} marks functions and methods, not unittest's test cases", pytrace=False)
     if inspect.isasyncgenfunction(item.obj):
         pytest.fail("a test cannot yield: it would never be run", pytrace=False)
-    try:
+    with failing():
         wanted = wanted_of(item)
         run = StagedRun(item.obj, wanted.conditions, source=f"pytest {item.nodeid}")
-    except ReplayWsError as error:
-        pytest.fail(str(error), pytrace=False)
     if _SESSION in item.stash:  # of an earlier run of the same test
         del item.stash[_SESSION]
     item.stash[WANTED], item.stash[RUN] = wanted, run
@@ -168,7 +165,7 @@ def _compare_with_golden(item: pytest.Function, session: Session) -> None:
     wanted = item.stash[WANTED]
     if not wanted.golden:
         return
-    try:
+    with failing():
         Goldens(item).check(
             wanted.golden,
             session,
@@ -176,10 +173,6 @@ def _compare_with_golden(item: pytest.Function, session: Session) -> None:
             tolerance_ms=wanted.tolerance_ms,
             ignore=wanted.ignore,
         )
-    except GoldenMismatch:
-        raise
-    except ReplayWsError as error:  # the golden is damaged, or cannot be compared so
-        pytest.fail(str(error), pytrace=False)
 
 
 def _take(item: pytest.Item, session: Session) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import pytest
 from replay_ws.api import plan_of
 from replay_ws.cassette.redaction import Redactor
 from replay_ws.diff.ignoring import rule_of
-from replay_ws.errors import ConfigError, unknown
+from replay_ws.errors import ConfigError, GoldenMismatch, ReplayWsError, unknown
 from replay_ws.faults.configuration import (
     DEFAULT,
     MockConfiguration,
@@ -20,6 +21,7 @@ from replay_ws.faults.configuration import (
 )
 from replay_ws.faults.modes import modes_of
 from replay_ws.faults.plans import NO_PLAN, FaultPlan
+from replay_ws.pytest_plugin.goldens import golden_name
 from replay_ws.pytest_plugin.options import Settings, settings_of
 from replay_ws.running import Conditions
 from replay_ws.sim.schedule import Schedule
@@ -44,6 +46,17 @@ class Wanted:
     order: str = "causal"
     tolerance_ms: float = 0
     ignore: tuple[str, ...] = ()
+
+
+@contextlib.contextmanager
+def failing() -> Iterator[None]:
+    """An error of ours is told by its own words; a mismatch stays what a test may expect."""
+    try:
+        yield
+    except GoldenMismatch:
+        raise
+    except ReplayWsError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 # --- arguments -----------------------------------------------------------------------------
@@ -92,6 +105,7 @@ ARGUMENTS = (
 
 def seeds_of(value: Any) -> list[int]:
     """Seeds as a marker or an option gives them: ``A..B`` without B, N for ``0..N``, or each."""
+    given = value
     if isinstance(value, str):
         first, dots, last = value.partition("..")
         if not (first.strip().isdigit() and (not dots or last.strip().isdigit())):
@@ -105,7 +119,9 @@ def seeds_of(value: Any) -> list[int]:
         )
     seeds = [require_seed(seed) for seed in value]
     if not 0 < len(seeds) <= _SEEDS_MAX:
-        raise ConfigError(f"{len(seeds)} seeds", mend=f"give 1 to {_SEEDS_MAX} of them")
+        raise ConfigError(
+            f"seeds={given!r:.60} are {len(seeds)} seeds", mend=f"give 1 to {_SEEDS_MAX} of them"
+        )
     return seeds
 
 
@@ -124,7 +140,7 @@ def _modes(value: Any) -> Any:
 def parametrize(metafunc: pytest.Metafunc) -> None:
     """Make a test of each seed and mode that the markers or the command line list."""
     given, option = arguments_of(metafunc.definition), metafunc.config.getoption
-    seeds = option("--ws-seeds") or given.get("seeds")
+    seeds = given.get("seeds") if option("--ws-seeds") is None else option("--ws-seeds")
     if seeds is not None and option("--ws-seed") is not None:
         seeds = [option("--ws-seed")]
     modes = option("--ws-mode") or given.get("modes")
@@ -184,7 +200,7 @@ def wanted_of(item: pytest.Function) -> Wanted:
 def _refuse_late(given: Mapping[str, Any], has: Mapping[str, Any], item: pytest.Item) -> None:
     """Seeds and modes make tests, and pytest has made them when a hook marks one."""
     for name, parameter, option in (("seeds", SEED, "--ws-seeds"), ("modes", MODE, "--ws-mode")):
-        asked = option if item.config.getoption(option) else f"{name}="
+        asked = option if item.config.getoption(option) is not None else f"{name}="
         if parameter not in has and (asked == option or given.get(name) is not None):
             raise ConfigError(
                 f"{asked} came too late: the marker was added when tests were made already",
@@ -244,7 +260,7 @@ def _kept(path: str) -> tuple[int | None, FaultPlan]:
 
 def _golden(template: Any, item: pytest.Function, seed: int, mode: str) -> str:
     """The name of a test's golden, in which ``{seed}``, ``{mode}`` and ``{test}`` are its own."""
-    if template in (None, False):
+    if template is None or template is False:
         return ""
     test = item.originalname
     name = test if template is True else template
@@ -256,4 +272,4 @@ def _golden(template: Any, item: pytest.Function, seed: int, mode: str) -> str:
             where=item.nodeid,
             mend="a name may hold {seed}, {mode} and {test}",
         ) from error
-    return name.removesuffix(".rws")
+    return golden_name(name, item.nodeid)

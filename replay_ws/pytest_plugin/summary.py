@@ -6,12 +6,13 @@ In one process only: the one that has the terminal. What the tests did comes wit
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -87,8 +88,9 @@ class Summary:
         if failed:
             where = self._shown(self._settings.artifact_folder / "failed")
             self._lines.append(f"sessions of failed tests are in {where}")
-        shutil.rmtree(self._settings.artifact_folder / "proposed", ignore_errors=True)
-        self._write_report()
+        self._remove_proposals()
+        if not self._attempt(self._config.getoption("--ws-report"), self._write_report):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def show(self, terminal: pytest.TerminalReporter) -> None:
         """Say what was done, and what a workflow shows beside the code."""
@@ -101,13 +103,12 @@ class Summary:
     # --- goldens ---------------------------------------------------------------------------
 
     def _write_goldens(self) -> bool:
-        """Write what passed tests propose; False where two propose different things."""
+        """Write what passed tests propose; False where that cannot be done."""
         proposed: dict[str, list[Proposal]] = {}
         for told in self._tests.values():
             for name, *proposal in told.facts["proposals"]:
                 proposed.setdefault(name, []).append(Proposal(told, *proposal))
-        written: Counter[str] = Counter()
-        agreed = True
+        written, is_done = 0, True
         for name, proposals in sorted(proposed.items()):
             path = self._settings.golden_folder / f"{name}.rws"
             failed = [p.told.facts["nodeid"] for p in proposals if not p.told.is_whole]
@@ -116,17 +117,35 @@ class Summary:
                     f"not written: {self._shown(path)}, for {failed[0]} did not pass"
                 )
             elif not all(proposals[0].agrees(other) for other in proposals[1:]):
-                agreed = False
+                is_done = False
                 self._lines += _contradiction(self._shown(path), proposals)
             else:
                 verb = "updated" if path.exists() else "created"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                save(load(proposals[0].file), path)
-                written[verb] += 1
-                self._lines.append(f"{verb} {self._shown(path)}")
+                if self._attempt(self._shown(path), partial(_copy, proposals[0].file, path)):
+                    written += 1
+                    self._lines.append(f"{verb} {self._shown(path)}")
+                else:
+                    is_done = False
         if written:
             self._lines.append("read them before you commit them: replay-ws cat, git diff")
-        return agreed
+        return is_done
+
+    def _attempt(self, what: str, write: Callable[[], object]) -> bool:
+        """Write a file; where that fails, say so among the lines: the tests are over."""
+        try:
+            write()
+        except (OSError, CassetteError) as error:
+            self._lines.append(f"not written: {what}: {error}")
+            return False
+        return True
+
+    def _remove_proposals(self) -> None:
+        """Those of this run: another one may be at work in the same folder."""
+        for told in self._tests.values():
+            for _, file, _ in told.facts["proposals"]:
+                Path(file).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # others are in it, or it never was
+            (self._settings.artifact_folder / "proposed").rmdir()
 
     def _is_complete(self) -> bool:
         """Whether all tests of the project ran, so that what no test named nobody needs."""
@@ -162,7 +181,7 @@ class Summary:
 
     def _write_report(self) -> None:
         name = self._config.getoption("--ws-report")
-        if not name:
+        if name is None:
             return
         path = self._config.invocation_params.dir / name
         tests = [
@@ -175,9 +194,9 @@ class Summary:
         ]
         document = {"format": FORMAT, "tests": tests, "goldens": self._lines}
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.partial")
-        partial.write_text(f"{json.dumps(document, indent=2)}\n", "utf-8")
-        partial.replace(path)
+        unfinished = path.with_name(f"{path.name}.partial")
+        unfinished.write_text(f"{json.dumps(document, indent=2)}\n", "utf-8")
+        unfinished.replace(path)
 
     def _annotations(self) -> Iterator[str]:
         """Lines that a GitHub workflow shows beside the code: where, and the first divergence."""
@@ -190,6 +209,11 @@ class Summary:
 
     def _shown(self, path: Path) -> str:
         return shown_path(self._config, path)
+
+
+def _copy(source: str, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save(load(source), path)
 
 
 def _contradiction(path: str, proposals: list[Proposal]) -> list[str]:

@@ -111,7 +111,7 @@ def test_a_race_comes_back_from_its_kept_session(project: Project) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "*nowhere*"), ("nonsense = [", "*nowhere*"), ("[[decision]]\n", "*mend*")],
+    [(None, "*nowhere*"), ("nonsense = [", "*nowhere*"), ("[[decision]]\n", "*nowhere*")],
 )
 @pytest.mark.parametrize("name", ["nowhere.toml", "nowhere.rws"])
 def test_a_repro_that_is_none_fails_and_says_so(
@@ -123,6 +123,7 @@ def test_a_repro_that_is_none_fails_and_says_so(
     result = suite.runpytest(f"--ws-repro={name}")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([words, "*mend:*"])
+    result.stdout.no_fnmatch_line("*another exception*")
 
 
 def test_a_failure_before_anything_was_sent_keeps_nothing(project: Project) -> None:
@@ -302,3 +303,13 @@ def test_our_own_frames_stay_out_of_a_traceback(project: Project) -> None:
     result = suite.runpytest()
     result.stdout.fnmatch_lines(["*os.system()*reaches for a real process*"])
     result.stdout.no_fnmatch_line("*boundary.py*")
+
+
+@pytest.mark.parametrize("place", ["/dev/null/report.json", "."])
+def test_a_report_that_cannot_be_written_fails_the_run_in_words(
+    project: Project, place: str
+) -> None:
+    result = project(LOSSY).runpytest(f"--ws-report={place}", "--ws-seed=1")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines([f"not written: {place}: *"])
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -204,13 +206,89 @@ def test_names_may_hold_seed_mode_and_test(project: Project) -> None:
     suite.runpytest().assert_outcomes(passed=3)
 
 
-@pytest.mark.parametrize("name", ["../refund", "{nothing}", "{", "/tmp/refund"])
+@pytest.mark.parametrize(
+    "name",
+    ["../refund", "{nothing}", "{", "/tmp/refund", "", ".", "a/..", "refund/", "a\0b", "é" * 101],
+)
 def test_a_name_that_cannot_be_kept_is_refused(project: Project, name: str) -> None:
     suite = project(ONE.replace('"refund"', repr(name)))
     result = suite.runpytest("--ws-update")
-    result.assert_outcomes(failed=1) if "refund" in name else result.assert_outcomes(errors=1)
+    result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*mend:*"])
+    assert not goldens(suite)
     assert not list(Path(suite.path.parent).glob("*.rws"))
+
+
+def test_a_golden_has_one_name(project: Project) -> None:
+    suite = project(ONE.replace('"refund"', '"./stories//refund.rws"'))
+    suite.runpytest("--ws-update").assert_outcomes(passed=1)
+    assert goldens(suite) == ["stories/refund"]
+    suite.runpytest("--ws-update=trim").assert_outcomes(passed=1)
+    assert goldens(suite) == ["stories/refund"]
+
+
+NOTHING = """
+    @pytest.fixture(scope="module")
+    def mock():
+        return rws.MockWebSocketManager()
+
+    @pytest.mark.replay_ws(golden="refund")
+    async def test_refund(mock):
+        await agent(mock, "agent_started")
+"""
+
+
+def test_nothing_is_no_golden(project: Project) -> None:
+    suite = project(NOTHING)
+    result = suite.runpytest("--ws-update")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*nothing that could be the golden 'refund'*", "*mend:*"])
+    assert goldens(suite) == []
+    changed(suite, 'scope="module"', "")
+    suite.runpytest("--ws-update").assert_outcomes(passed=1)
+    changed(suite, "@pytest.fixture()", '@pytest.fixture(scope="module")')
+    suite.runpytest("--ws-update=fix").assert_outcomes(failed=1)
+    assert rws.load(suite.path / "cassettes" / "refund.rws").ledger.sent == 1
+
+
+@pytest.mark.parametrize("place", ["cassettes", ".replay_ws"])
+def test_a_place_that_cannot_be_written_fails_the_run_in_words(
+    project: Project, place: str
+) -> None:
+    suite = project(ONE)
+    (suite.path / place).write_text("a file, and no folder")
+    result = suite.runpytest("--ws-update")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*File exists*"])
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+    result = suite.runpytest()
+    result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
+def test_what_another_run_proposes_stays(project: Project) -> None:
+    suite = project(ONE)
+    other = suite.mkdir(".replay_ws") / "proposed" / "other.rws"
+    other.parent.mkdir()
+    other.write_text("")
+    suite.runpytest("--ws-update").assert_outcomes(passed=1)
+    assert [path.name for path in other.parent.iterdir()] == ["other.rws"]
+
+
+@pytest.mark.parametrize("name", ["ł", "it's $HOME", "a\\b", "x y"])
+def test_printed_lines_name_a_test_as_a_shell_takes_it(project: Project, name: str) -> None:
+    suite = project(
+        f"""
+        @pytest.mark.replay_ws(golden="refund")
+        @pytest.mark.parametrize("name", [{name!r}, "other"])
+        async def test_refund(mock_websocket_manager, name):
+            await agent(mock_websocket_manager, "agent_started")
+        """
+    )
+    mends = [line for line in suite.runpytest().outlines if line.startswith("  mend: ")]
+    line = mends[0].removeprefix("  mend: ").removesuffix(", and read it")
+    subprocess.run(f"{sys.executable} -m {line}", shell=True, check=True, cwd=suite.path)
+    assert goldens(suite) == ["refund"]
 
 
 SEVERAL = """
