@@ -13,8 +13,6 @@ import pytest
 
 import replay_ws
 
-pytest_plugins = ["pytester"]
-
 # A pytest that runs inside of pytest forgets the modules that it was the first to import, and the
 # next one would get a second copy of each beside what others hold of the first.
 for module in pkgutil.walk_packages(replay_ws.__path__, "replay_ws."):
