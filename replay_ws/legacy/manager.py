@@ -95,7 +95,7 @@ class LegacyMockWebSocketManager(RememberingManager):
         asked = legacy_configuration(config, given)
         rate = rate_of(asked.failure_rate, simulate_failures, should_fail)
         super().__init__(
-            asked.replace(failure_rate=rate),
+            asked if rate == asked.failure_rate else asked.replace(failure_rate=rate),
             strict_mode=strict_mode,
             records=records,
             alias_messages=alias_messages,
@@ -250,22 +250,25 @@ class LegacyMockWebSocketManager(RememberingManager):
         return [name for name in list(self._threads) if self.get_connection_state(name) is up]
 
     def _submit(self, name: str, message: Any, direction: Direction) -> tuple[int, Verdict]:
-        failing = {
-            *self.connection_failures,
-            *(t for t, mode in self.failure_modes.items() if mode),
-        }
-        late = {*self.send_delays, *self.delivery_delays}
-        wanted = {
+        with self._recording.lock:
+            troubles_of(self).set(self, "mock", self._wanted())
+            return super()._submit(name, message, direction)
+
+    def _wanted(self) -> dict[str, Trouble]:
+        """The trouble that the switches by thread ask for, wherever they stand by now."""
+        ill = (thread for thread, mode in self.failure_modes.items() if mode)
+        failing = {*self.connection_failures, *ill}
+        troubled = {*failing, *self.send_delays, *self.delivery_delays}
+        return {
             thread: Trouble(
                 failure_rate=float(thread in failing),
                 latency_ms=1_000
                 * (self.send_delays.get(thread, 0) + self.delivery_delays.get(thread, 0)),
             )
-            for thread in sorted({*failing, *late}, key=str)
+            for thread in sorted(troubled, key=str)
         }
-        with self._recording.lock:
-            troubles_of(self).set(self, "mock", wanted)
-            return super()._submit(name, message, direction)
+
+    # --- forgetting ------------------------------------------------------------------------
 
     clear_events = clear_all_messages = reset_events = RememberingManager.clear_messages
 

@@ -123,21 +123,18 @@ class RememberingManager(MockWebSocketManager):
             outcome, log = self._network.outcome, self._network.log
             if self._seen == len(outcome.rows):
                 return
-            threads = {thread.number: name for name, thread in self._threads.items()}
-            view = Session(log, outcome)
+            names = {thread.number: name for name, thread in self._threads.items()}
             for number in range(self._seen, len(outcome.rows)):
-                row = outcome.rows[number]
+                row, time_ns = outcome.rows[number], outcome.times[number]
                 connection, direction = divmod(log.lanes[row], 2)
-                if direction is not Direction.DOWNSTREAM.value or connection not in threads:
+                if direction or connection not in names:  # upstream, or another mock's
                     continue
-                event = view.delivery(number)
-                is_as_sent = row in self._kept and number not in outcome.damages
-                message = self._kept[row] if is_as_sent else event.payload
-                time_s = timestamp(self, event.time_ns)
-                arrival = Arrival(
-                    threads[connection], message, event_type_of(message), time_s, number
-                )
-                self._shelf.add(arrival)
+                if row in self._kept and number not in outcome.damages:
+                    message = self._kept[row]
+                else:
+                    message = Session(log, outcome).delivery(number).payload
+                event_type, time_s = event_type_of(message), timestamp(self, time_ns)
+                self._shelf.add(Arrival(names[connection], message, event_type, time_s, number))
             self._seen = len(outcome.rows)
 
     def get_events_for_thread(self, thread_id: str) -> list[Any]:

@@ -12,14 +12,14 @@ from typing import Any
 from replay_ws.errors import ConfigError, known
 from replay_ws.faults.configuration import MockConfiguration
 
-USUAL: Mapping[str, Any] = {
-    "semantics": "legacy",
-    "partition_policy": "reject",
-    "validate_message_format": False,
-    "timeout_ms_min": 1.0,
-    "timeout_ms_max": 1.0,
-    "max_message_size": None,
-}
+USUAL = MockConfiguration(
+    semantics="legacy",
+    partition_policy="reject",
+    validate_message_format=False,
+    timeout_ms_min=1.0,
+    timeout_ms_max=1.0,
+    max_message_size=None,
+)
 """Hand-written mocks take what has no type and what is large, say False to a message that nobody
 answers for and are quick about it, and forget what an outage kept away."""
 
@@ -58,8 +58,8 @@ def legacy_configuration(
                 raise ConfigError(
                     f"{field} was given twice", mend=f"give one: {same} mean the same"
                 )
-    usual = MockConfiguration(**USUAL)
-    return (usual if config is None else config.over(usual)).replace(**fields)
+    base = USUAL if config is None else config.over(USUAL)
+    return base.replace(**fields) if fields else base
 
 
 def _meant(name: str, value: Any) -> dict[str, Any]:
