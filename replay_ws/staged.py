@@ -136,7 +136,9 @@ class StagedRun:
         self._is_inside = self._watcher.is_inside = False
 
     def finish(self, error: BaseException | None = None) -> Session:
-        """End the session of a run whose body is never called."""
+        """End the session of a run whose body is never called; while it runs, what is there yet."""
+        if self._is_inside:
+            return self.recording.snapshot()
         return self.recording.ended or end(self.loop, self.recording, error)
 
     def close(self) -> None:

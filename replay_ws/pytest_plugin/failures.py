@@ -35,7 +35,7 @@ def tell(
     """
     folder = settings_of(item.config).artifact_folder
     if call.excinfo is None or not report.failed:
-        if call.when == "call" and report.passed:
+        if call.when == "call" and report.passed and not facts_of(item).kept:
             forget_failed(folder, item.nodeid)
         return
     error, session = call.excinfo.value, end()

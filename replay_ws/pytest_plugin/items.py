@@ -16,11 +16,12 @@ import pytest
 from _pytest.fixtures import FixtureDef, SubRequest, resolve_fixture_function
 
 from replay_ws.clock import NS_PER_MS
-from replay_ws.pytest_plugin.facts import facts_of, new_facts
+from replay_ws.errors import ConfigError
+from replay_ws.pytest_plugin.facts import FACTS, facts_of, new_facts
 from replay_ws.pytest_plugin.failures import tell
 from replay_ws.pytest_plugin.goldens import Goldens
 from replay_ws.pytest_plugin.marker import NAME, Wanted, failing, wanted_of
-from replay_ws.pytest_plugin.twice import Twice
+from replay_ws.pytest_plugin.twice import BEFORE, Twice
 from replay_ws.session import Session
 from replay_ws.sim.places import is_installed
 from replay_ws.staged import StagedRun
@@ -29,6 +30,9 @@ RUN = pytest.StashKey[StagedRun]()
 WANTED = pytest.StashKey[Wanted]()
 _SESSION = pytest.StashKey[Session]()
 _TARGET = pytest.StashKey[Callable[..., Any]]()
+
+_OF_A_TEST: tuple[pytest.StashKey[Any], ...] = (WANTED, _SESSION, _TARGET, BEFORE, FACTS)
+"""What is noted of a test until it has been run and told of."""
 
 
 class MarkedItems:
@@ -39,11 +43,19 @@ class MarkedItems:
 
     # --- a run and its parts ---------------------------------------------------------------
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
         """Run a test once more before the run that counts, where that was asked for."""
         if self._twice is not None and _is_marked(item):
             self._twice.run_before(item, nextitem, lambda: item.stash.get(_SESSION, None))
+        try:
+            return (yield)
+        finally:  # pytest keeps its items to the end, and a sweep has many
+            for key in _OF_A_TEST:
+                if key in item.stash:
+                    del item.stash[key]
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """After pytest's own marks have been asked whether to skip, and before any fixture."""
@@ -184,7 +196,7 @@ def _take(item: pytest.Item, session: Session) -> None:
 
 
 def _session_of(item: pytest.Item) -> Session:
-    """What a test left, or its fixtures if it was never called."""
+    """What a test left so far, or its fixtures if it was never called."""
     return item.stash[_SESSION] if _SESSION in item.stash else item.stash[RUN].finish()
 
 
@@ -219,6 +231,11 @@ def _awaited_by(run: StagedRun, function: Callable[..., Any]) -> Callable[..., A
 
 def _plain_fixture(function: Callable[..., Any], run: StagedRun) -> Callable[..., Any]:
     """An asynchronous fixture as a plain one, whose parts run on the run's loop."""
+    if run.loop.is_running():
+        raise ConfigError(
+            f"{function.__qualname__} is asynchronous, and the loop that it needs runs the test",
+            mend="name the fixture among the test's arguments, or ask for it in another fixture",
+        )
     if not inspect.isasyncgenfunction(function):
         return lambda **arguments: run.wait(functools.partial(function, **arguments))
 

@@ -313,3 +313,70 @@ def test_a_report_that_cannot_be_written_fails_the_run_in_words(
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines([f"not written: {place}: *"])
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
+def test_verify_sees_that_a_run_ended_otherwise(project: Project) -> None:
+    suite = project(
+        """
+        runs = []
+
+        @pytest.fixture
+        def begun():
+            runs.append("set-up")
+            assert len(runs) > 1
+
+        @pytest.mark.replay_ws
+        def test_set_up(begun):
+            pass
+
+        @pytest.mark.replay_ws
+        def test_body():
+            runs.append("body")
+            assert runs.count("body") > 1
+        """
+    )
+    result = suite.runpytest("--ws-verify")
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*the set-up of the run before: failed",
+            "*the run before ended error*, this one ok after 0",
+        ]
+    )
+
+
+@pytest.mark.skipif(not hasattr(pytest, "Subtests"), reason="pytest has no subtests yet")
+def test_a_failed_subtest_does_not_end_the_session(project: Project) -> None:
+    suite = project(
+        """
+        @pytest.mark.replay_ws
+        async def test_it(subtests, mock_websocket_manager, ws_run):
+            for number in range(3):
+                with subtests.test(number=number):
+                    await agent(mock_websocket_manager, "agent_started")
+                    assert number
+            assert ws_run.session.ledger.sent == 3
+        """
+    )
+    result = suite.runpytest()
+    result.stdout.fnmatch_lines(["*1 message: 1 delivered", "contains 1 failed subtest"])
+    (kept,) = (suite.path / ".replay_ws" / "failed").rglob("session.rws")
+    assert rws.load(kept).ledger.sent == 1
+
+
+def test_nothing_of_a_test_is_held_after_it(project: Project) -> None:
+    suite = project(
+        """
+        import gc
+        from replay_ws.session import Session
+
+        @pytest.mark.replay_ws(seeds=10)
+        async def test_it(mock_websocket_manager):
+            await agent(mock_websocket_manager, "agent_started")
+
+        def test_held():
+            gc.collect()
+            assert not [each for each in gc.get_objects() if type(each) is Session]
+        """
+    )
+    suite.runpytest_subprocess().assert_outcomes(passed=11)

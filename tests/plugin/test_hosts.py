@@ -367,3 +367,20 @@ def test_what_would_never_run_or_be_looked_at_is_told(project: Project) -> None:
     result = suite.runpytest()
     result.assert_outcomes(failed=1, errors=1)
     result.stdout.fnmatch_lines(["a test cannot yield*", "*PytestReturnNotNoneWarning*"])
+
+
+def test_an_asynchronous_fixture_that_is_asked_for_too_late_is_told(project: Project) -> None:
+    suite = project(
+        """
+        @pytest.fixture
+        async def late():
+            return 5
+
+        @pytest.mark.replay_ws
+        async def test_it(request):
+            request.getfixturevalue("late")
+        """
+    )
+    result = suite.runpytest()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*late is asynchronous, and*", "*name the fixture among*"])
