@@ -1,20 +1,23 @@
 """What makes two events equal.
 
-``key`` is cheap and taken of every event: the body as it is. ``content`` is dear and taken only of
-events that found no equal: the payload as data, so that JSON text is equal whatever its spaces and
-the order of its keys. Both see every ``<secret-N>`` as the same: the numbers are ids, given in
-the order of first use, and whether they answer each other one to one is judged after alignment.
+``key`` is cheap and taken of every event: the body as it is, or what is exact of it where rules say
+that something is volatile. ``content`` is dear and taken only of events that found no equal: the
+payload as data, so that JSON text is equal whatever its spaces and the order of its keys. Both
+see every ``<secret-N>`` as the same: the numbers are ids, given in the order of first use, and
+whether they answer each other one to one is judged after alignment, as of all ids.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, TypeAlias
 
+from replay_ws.diff.volatile import NO_RULES, Volatile
 from replay_ws.events.encoding import DEPTH_MAX, EncodingError, encode
 from replay_ws.events.log import Op
-from replay_ws.events.model import Event
+from replay_ws.events.model import Event, payload_of
 
 Key: TypeAlias = "tuple[str, int, int, str, str | bytes]"
 
@@ -26,17 +29,28 @@ _SECRET_BYTES = re.compile(b"<secret-[0-9]+>")
 _NAN = float("nan")
 
 
-def key(event: Event) -> Key:
+def key(event: Event, rules: Volatile = NO_RULES) -> Key:
     """Lane, opcode, type and body; equal keys are equal events."""
     body = event.body
-    if has_secret(body):
-        body = _without_numbers(event)
+    if rules or has_secret(body):
+        body = comparable(event.op, event.type, body, rules)
     return (event.connection, event.direction, event.op, event.type, body)
+
+
+def comparable(op: int, type: str, body: str | bytes, rules: Volatile = NO_RULES) -> str | bytes:
+    """What of a body is equal in equal events."""
+    exact = rules.packed(op, type, body) if rules else None
+    if exact is None:
+        return _without_numbers(op, body) if has_secret(body) else body
+    if has_secret(exact):
+        return encode(_canonical(rules.exact(op, type, body), blur=True))
+    return exact
 
 
 def unnumbered(event: Event) -> Event:
     """``event`` without the numbers of its secrets."""
-    return replace(event, body=_without_numbers(event)) if has_secret(event.body) else event
+    body = event.body
+    return replace(event, body=_without_numbers(event.op, body)) if has_secret(body) else event
 
 
 def rank(of: Key) -> tuple[Any, ...]:
@@ -56,23 +70,31 @@ def data(event: Event) -> Any:
     """
     body = event.body
     if isinstance(body, str) and body.count("[") + body.count("{") > DEPTH_MAX:
-        return body if _packed(event, blur=False) is None else event.payload
+        return body if _packed(event.op, body) is None else event.payload
     return event.payload
 
 
-def content(event: Event) -> bytes | None:
-    """The payload as canonical bytes, without the numbers of secrets; None if it is not data."""
+def content(event: Event, rules: Volatile = NO_RULES) -> bytes | None:
+    """What is exact of the payload as canonical bytes, without the numbers of secrets.
+
+    None if the payload is not data.
+    """
     body = event.body
     is_data = event.op is Op.OBJECT or (isinstance(body, str) and body.lstrip()[:1] in ("{", "["))
-    return _packed(event, blur=True) if is_data and len(body) <= CONTENT_SIZE_MAX else None
+    if not is_data or len(body) > CONTENT_SIZE_MAX:
+        return None
+    return _packed(event.op, body, rules.exact(event.op, event.type, body), blur=True)
 
 
-def secrets(event: Event, partner: Event) -> list[tuple[str, str]]:
+def secrets(event: Event, partner: Event, rules: Volatile = NO_RULES) -> list[tuple[str, str]]:
     """The secrets of two equal events, each with the one that stands in its place."""
     if event.body == partner.body:
-        ours = theirs = _found(event.body)
+        ours = theirs = placeholders(event.body)
     else:
-        ours, theirs = (_found(_packed(e, blur=False) or e.body) for e in (event, partner))
+        ours, theirs = (
+            placeholders(_packed(e.op, e.body, rules.exact(e.op, e.type, e.body)) or e.body)
+            for e in (event, partner)
+        )
     return list(zip(ours, theirs, strict=False))
 
 
@@ -81,24 +103,44 @@ def has_secret(body: str | bytes) -> bool:
     return "<secret-" in body if isinstance(body, str) else b"<secret-" in body
 
 
-def _found(body: str | bytes) -> list[str]:
+def texts_of(
+    payload: Any, steps: tuple[Any, ...] = ()
+) -> Iterator[tuple[tuple[Any, ...], str | bytes]]:
+    """Every text in a payload, with the steps that lead to it."""
+    match payload:
+        case dict():
+            inner: Iterable[tuple[Any, Any]] = payload.items()
+        case list() | tuple():
+            inner = enumerate(payload)
+        case str() | bytes():
+            yield steps, payload
+            return
+        case _:
+            return
+    for step, item in inner:
+        yield from texts_of(item, (*steps, step))
+
+
+def placeholders(body: str | bytes) -> list[str]:
+    """The placeholders in ``body``, in order."""
     if isinstance(body, str):
         return _SECRET.findall(body)
     return [match.decode("ascii") for match in _SECRET_BYTES.findall(body)]
 
 
-def _without_numbers(event: Event) -> str | bytes:
-    body = event.body
+def _without_numbers(op: int, body: str | bytes) -> str | bytes:
     if isinstance(body, str):
         return _SECRET.sub("<secret>", body)
     # A placeholder within msgpack has its length before it, which may change with the number.
-    packed = _packed(event, blur=True) if event.op is Op.OBJECT else None
+    packed = _packed(op, body, blur=True) if op == Op.OBJECT else None
     return packed or _SECRET_BYTES.sub(b"<secret>", body)
 
 
-def _packed(event: Event, *, blur: bool) -> bytes | None:
+def _packed(op: int, body: str | bytes, exact: Any = None, *, blur: bool = False) -> bytes | None:
+    """The payload, or what is exact of it, in canonical bytes; None where it cannot be read."""
     try:
-        return encode(_canonical(event.payload, blur))
+        payload = payload_of(op, body) if exact is None else exact
+        return encode(_canonical(payload, blur))
     except (EncodingError, RecursionError):
         return None
 

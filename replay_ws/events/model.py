@@ -59,6 +59,22 @@ class Fate(IntEnum):
 _DECODED = (Op.OBJECT, Op.UNSENT, Op.UNSURE)
 
 
+def payload_of(op: int, body: str | bytes) -> Any:
+    """A message as plain data: an object, the JSON of a text frame, or the frame itself."""
+    payload: Any = body
+    if op in _DECODED and isinstance(body, bytes):
+        try:
+            payload = decode(body)
+        except EncodingError:
+            return body
+    if isinstance(payload, str) and op != Op.OBJECT:
+        try:
+            return json.loads(payload)
+        except (ValueError, RecursionError):
+            return payload
+    return payload
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One message, sent or delivered.
@@ -84,18 +100,7 @@ class Event:
     @property
     def payload(self) -> Any:
         """The message as plain data: an object, the JSON of a text frame, or the frame itself."""
-        body: Any = self.body
-        if self.op in _DECODED and isinstance(body, bytes):
-            try:
-                body = decode(body)
-            except EncodingError:
-                return body
-        if isinstance(body, str) and self.op is not Op.OBJECT:
-            try:
-                return json.loads(body)
-            except (ValueError, RecursionError):
-                return body
-        return body
+        return payload_of(self.op, self.body)
 
     @property
     def key(self) -> tuple[str, int, str, int]:
