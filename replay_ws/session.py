@@ -6,7 +6,8 @@ objects follow from it; each is worked out when it is first asked for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -16,6 +17,7 @@ from replay_ws.cassette.format import digest as log_digest
 from replay_ws.channel import Outcome
 from replay_ws.clock import time_text
 from replay_ws.errors import unknown
+from replay_ws.events.columns import BuiltEvents, Columns, Lane
 from replay_ws.events.log import MESSAGES, Direction, Log, Op
 from replay_ws.events.model import Event, Fate, Incident, Ledger, Plan
 from replay_ws.faults.malformed import damage
@@ -167,6 +169,31 @@ class Session:
         """One of ``delivered()``, without building the others."""
         row, time_ns = self.outcome.rows[number], self.outcome.times[number]
         return self._event(row, time_ns, number)
+
+    def columns(self) -> Columns:
+        """``delivered()`` in columns; no event is built before it is asked for."""
+        log, outcome = self.log, self.outcome
+        rows = outcome.rows
+        ops = array("B", map(log.ops.__getitem__, rows))
+        bodies = list(map(log.bodies.__getitem__, rows))
+        for number in outcome.damages:
+            ops[number], bodies[number] = self._as_delivered(number, rows[number])
+        return Columns(
+            ops,
+            array("I", map(log.lanes.__getitem__, rows)),
+            array("I", map(log.kind_ids.__getitem__, rows)),
+            outcome.times,
+            bodies,
+            [Lane(one.name, way) for one in log.connections for way in Direction],
+            log.kinds,
+            BuiltEvents(len(rows), self.delivery),
+        )
+
+    def undelivered(self) -> Iterator[Event]:
+        """The messages that never arrived, with their outcome, in sending order."""
+        for row, fate in enumerate(self.outcome.fates):
+            if fate and fate != Fate.DELIVERED:
+                yield self._event(row, self.log.times[row])
 
     def _event(self, row: int, time_ns: int, delivery: int = -1) -> Event:
         log, outcome = self.log, self.outcome

@@ -7,16 +7,16 @@ and mirrored at the end if the left one was the run.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 
 from replay_ws.diff.align import common_prefix
 from replay_ws.diff.divergences import Story, find
 from replay_ws.diff.ignoring import Lenient, rule_of
 from replay_ws.diff.keys import key, rank
 from replay_ws.diff.model import Deliveries, Diff, in_golden_order
-from replay_ws.diff.pairing import ORDERS, Side, intern, pair
+from replay_ws.diff.pairing import ORDERS, all_same, pair
+from replay_ws.diff.sides import Numbering, Side, are_equal, columns_of, undelivered_of
 from replay_ws.errors import ConfigError
-from replay_ws.events.model import Fate
 
 
 def compare(
@@ -46,20 +46,20 @@ def compare(
         raise ConfigError(f"tolerance_ns is {tolerance_ns}", mend="give nanoseconds from 0 up")
     if rules := [rule_of(text) for text in ignore]:
         golden, run = Lenient(golden, rules), Lenient(run, rules)
-    numbers: dict[Hashable, int] = {}
-    left, right = _story(golden, numbers), _story(run, numbers)
+    left, right = _stories(golden, run)
     exchanged = _stands_left(right.side, left.side)
     if exchanged:
         left, right = right, left
-    pairing = pair(left.side, right.side, ORDERS[order])
+    equal = left.side.ids is right.side.ids
+    pairing = all_same(len(left.side.ids)) if equal else pair(left.side, right.side, ORDERS[order])
     matched, divergences = find(
         left, right, pairing, tolerance_ns=tolerance_ns, explain_max=explain
     )
-    connections = {event.connection for story in (left, right) for event in story.side.events}
+    connections = left.side.connections | right.side.connections
     diff = Diff(
         order=order,
-        golden_count=len(left.side.events),
-        run_count=len(right.side.events),
+        golden_count=len(left.side.ids),
+        run_count=len(right.side.ids),
         matched=matched,
         connections=tuple(sorted(connections)),
         divergences=in_golden_order(divergences),
@@ -67,11 +67,18 @@ def compare(
     return diff.mirrored() if exchanged else diff
 
 
-def _story(session: Deliveries, numbers: dict[Hashable, int]) -> Story:
-    delivered = session.delivered()
-    side = Side(delivered, intern(numbers, map(key, delivered)))
-    lost = (event for event in session.events if event.outcome is not Fate.DELIVERED)
-    return Story(side, {event.key: event for event in lost})
+def _stories(golden: Deliveries, run: Deliveries) -> tuple[Story, Story]:
+    """Both sessions; equal ones, which need no numbering, have the same ids."""
+    columns = (columns_of(golden), columns_of(run))
+    if are_equal(*columns):
+        ids = range(len(columns[0]))
+        sides = [Side(own, ids, ()) for own in columns]
+    else:
+        numbering = Numbering()
+        sides = [numbering.side(own) for own in columns]
+    lost = ({e.key: e for e in undelivered_of(session)} for session in (golden, run))
+    left, right = map(Story, sides, lost)
+    return left, right
 
 
 def _stands_left(one: Side, other: Side) -> bool:

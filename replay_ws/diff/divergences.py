@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from replay_ws.diff.keys import has_secret, secrets
+from replay_ws.diff.keys import secrets
 from replay_ws.diff.model import Category, Detail, Divergence
-from replay_ws.diff.pairing import Move, Pair, Pairing, Side
+from replay_ws.diff.pairing import Move, Pair, Pairing, Pairs
 from replay_ws.diff.payload import excerpt, explain, note
+from replay_ws.diff.sides import Side
 from replay_ws.events.model import Event
 
 EXPLAINED_SIZE_MAX = 256 * 1024
@@ -24,7 +25,7 @@ class Story(NamedTuple):
 
     def number_at(self, time_ns: int) -> int:
         """The last event that was delivered by then; -1 before the first."""
-        return bisect_right(self.side.events, time_ns, key=lambda event: event.time_ns) - 1
+        return bisect_right(self.side.times, time_ns) - 1
 
     def why_not(self, event: Event) -> str:
         """Why this session did not deliver an event of the other; empty when it does not know."""
@@ -133,14 +134,15 @@ class _Finder:
 
     def mistimed(self, pairs: Iterable[Pair], tolerance_ns: int) -> Iterator[Divergence]:
         """Equal pairs, of which one was delivered later than the other."""
-        left, right = self.left.side.events, self.right.side.events
-        for pair in pairs:
-            golden, run = left[pair[0]], right[pair[1]]
-            drift_ns = run.time_ns - golden.time_ns
+        left, right = self.left.side, self.right.side
+        golden_ns, run_ns = left.times, right.times
+        for golden, run in pairs:
+            drift_ns = run_ns[run] - golden_ns[golden]
             if abs(drift_ns) > tolerance_ns:
                 category = Category.LATE if drift_ns > 0 else Category.EARLY
-                text = "" if golden.type else excerpt(golden)
-                yield self._of_pair(category, pair, text=text)
+                event = left.events[golden]
+                text = "" if event.type else excerpt(event)
+                yield self._of_pair(category, (golden, run), text=text)
 
     def fates(self) -> Iterator[Divergence]:
         """Intents of both sessions that neither delivered, for different reasons."""
@@ -163,7 +165,7 @@ class _Finder:
                 details=(Detail("outcome", golden.outcome.label, run.outcome.label),),
             )
 
-    def agree_on_secrets(self, pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
+    def agree_on_secrets(self, pairs: Pairs) -> tuple[Collection[Pair], list[Pair]]:
         """The pairs whose secrets answer each other one to one, and those that contradict.
 
         The first use of a secret decides which one answers it.
@@ -172,7 +174,8 @@ class _Finder:
         ours: dict[str, str] = {}
         theirs: dict[str, str] = {}
         conflicts: list[Pair] = []
-        for pair in sorted(pair for pair in pairs if has_secret(left[pair[0]].body)):
+        holding = set(self.left.side.with_secrets)
+        for pair in sorted(pair for pair in pairs if pair[0] in holding) if holding else ():
             for own, other in secrets(left[pair[0]], right[pair[1]]):
                 if ours.get(own, other) != other or theirs.get(other, own) != own:
                     conflicts.append(pair)

@@ -11,14 +11,19 @@ among what the time before has left over, and by a weaker likeness:
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from itertools import accumulate
+from operator import itemgetter
+from typing import NamedTuple, Protocol, TypeAlias
 
 from replay_ws.diff.align import Block, Gap, as_bag, in_sequence
 from replay_ws.diff.keys import content, family
 from replay_ws.diff.moves import find_moves
+from replay_ws.diff.sides import Side
+from replay_ws.events.log import Direction
 from replay_ws.events.model import Event
 
 Pair: TypeAlias = tuple[int, int]
@@ -29,10 +34,20 @@ Match: TypeAlias = Callable[[Sequence[int], Sequence[int]], tuple[list[Block], l
 """The blocks of two sequences that answer each other, and the gaps between them."""
 
 
+class OnLane(Protocol):
+    """What stands on one lane: an event, or the lane itself."""
+
+    @property
+    def connection(self) -> str: ...
+
+    @property
+    def direction(self) -> Direction: ...
+
+
 class Order(NamedTuple):
     """What an order mode asks of two sessions."""
 
-    strand: Callable[[Event], Hashable]
+    strand: Callable[[OnLane], Hashable]
     """Events of equal strands keep their mutual order; other events are concurrent."""
 
     match: Match
@@ -40,18 +55,11 @@ class Order(NamedTuple):
 
 
 ORDERS: dict[str, Order] = {
-    "total": Order(lambda event: None, in_sequence),
-    "causal": Order(lambda event: event.connection, in_sequence),
-    "thread": Order(lambda event: (event.connection, event.direction), in_sequence),
-    "bag": Order(lambda event: None, as_bag),
+    "total": Order(lambda on: None, in_sequence),
+    "causal": Order(lambda on: on.connection, in_sequence),
+    "thread": Order(lambda on: (on.connection, on.direction), in_sequence),
+    "bag": Order(lambda on: None, as_bag),
 }
-
-
-class Side(NamedTuple):
-    """What one session delivered; ``ids`` are equal numbers for equal events."""
-
-    events: Sequence[Event]
-    ids: Sequence[int]
 
 
 class Move(NamedTuple):
@@ -63,6 +71,23 @@ class Move(NamedTuple):
     distance: int
 
 
+@dataclass(frozen=True, slots=True)
+class Pairs(Collection[Pair]):
+    """Pairs of numbers, held as two columns."""
+
+    left: Sequence[int]
+    right: Sequence[int]
+
+    def __iter__(self) -> Iterator[Pair]:
+        return zip(self.left, self.right, strict=True)
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    def __contains__(self, pair: object) -> bool:
+        return any(own == pair for own in self)
+
+
 @dataclass(slots=True)
 class Pairing:
     """Every event of both sides, once; all by number.
@@ -71,54 +96,76 @@ class Pairing:
     -1.
     """
 
-    same: list[Pair] = field(default_factory=list)
+    same: Pairs
     changed: list[Pair] = field(default_factory=list)
     moved: list[Move] = field(default_factory=list)
     missing: list[Pair] = field(default_factory=list)
     extra: list[Pair] = field(default_factory=list)
 
 
+def all_same(count: int) -> Pairing:
+    """The pairing of two equal sides."""
+    return Pairing(Pairs(range(count), range(count)))
+
+
 def pair(left: Side, right: Side, order: Order) -> Pairing:
     """The pairing of two sides, strand by strand in the order in which they begin."""
-    strands: dict[Hashable, tuple[list[int], list[int]]] = {}
-    for side, events in enumerate((left.events, right.events)):
-        for number, event in enumerate(events):
-            strands.setdefault(order.strand(event), ([], []))[side].append(number)
-    pairing = Pairing()
-    for numbers in strands.values():
-        _Strand((left, right), numbers).pair(order.match, pairing)
+    same = (array("q"), array("q"))
+    pairing = Pairing(Pairs(*same))
+    for numbers in _strands((left, right), order):
+        _Strand((left, right), numbers).pair(order.match, pairing, same)
     return pairing
+
+
+Numbers: TypeAlias = tuple[Sequence[int], Sequence[int]]
+"""Numbers of events on both sides, rising."""
+
+
+def _strands(sides: tuple[Side, Side], order: Order) -> Iterable[Numbers]:
+    """The events of each strand, in the order in which the strands begin."""
+    names = [[order.strand(lane) for lane in side.columns.lanes] for side in sides]
+    lanes = [side.columns.lane_numbers for side in sides]
+    met = {named[lane]: None for named, own in zip(names, lanes, strict=True) for lane in own}
+    if len(met) == 1:
+        return [(range(len(lanes[0])), range(len(lanes[1])))]
+    strands = {name: (array("q"), array("q")) for name in met}
+    for side in (0, 1):
+        add = [strands[name][side].append if name in strands else None for name in names[side]]
+        for number, lane in enumerate(lanes[side]):
+            if append := add[lane]:
+                append(number)
+    return strands.values()
 
 
 class _Strand:
     """The search within one strand; positions count within it."""
 
-    def __init__(self, sides: tuple[Side, Side], numbers: tuple[list[int], list[int]]) -> None:
+    def __init__(self, sides: tuple[Side, Side], numbers: Numbers) -> None:
         self.sides = sides
         self.numbers = numbers
         left, right = zip(sides, numbers, strict=True)
-        self.ids = ([left[0].ids[n] for n in left[1]], [right[0].ids[n] for n in right[1]])
+        self.ids = (_at(*left), _at(*right))
 
-    def pair(self, match: Match, into: Pairing) -> None:
-        """Add the strand's events to a pairing."""
+    def pair(self, match: Match, into: Pairing, same: tuple[array[int], array[int]]) -> None:
+        """Add the strand's events to a pairing, and the pairs of equal ones to ``same``."""
         blocks, gaps = match(*self.ids)
-        same = _positions(blocks)
         if gaps:
-            same += self._settle(match, same, gaps, into)
-        left, right = self.numbers
-        into.same += [(left[a], right[b]) for a, b in same]
+            blocks = [*blocks, *self._settle(match, blocks, gaps, into)]
+        for a, b, count in blocks:
+            same[0].extend(self.numbers[0][a : a + count])
+            same[1].extend(self.numbers[1][b : b + count])
 
     def _settle(
-        self, match: Match, exact: list[Pair], gaps: list[Gap], into: Pairing
-    ) -> list[Pair]:
-        """Add what is in the gaps between ``exact`` pairs; returns more pairs of equal events."""
+        self, match: Match, exact: list[Block], gaps: list[Gap], into: Pairing
+    ) -> list[Block]:
+        """Add what is in the gaps between ``exact`` blocks; returns more blocks of equal events."""
         same, gaps = self._match_gaps(match, gaps, self._content)
-        moves, gaps = self._moves(gaps, _Places(exact + same))
+        moves, gaps = self._moves(gaps, _Places([*exact, *same]))
         changed, gaps = self._match_gaps(match, gaps, self._family)
 
-        places = _Places(exact + same + changed)
+        places = _Places([*exact, *same, *changed])
         left, right = self.numbers
-        into.changed += [(left[a], right[b]) for a, b in changed]
+        into.changed += [(left[a + n], right[b + n]) for a, b, size in changed for n in range(size)]
         into.moved += [
             Move(left[a], right[b], length, places.distance(a, b)) for a, b, length in moves
         ]
@@ -142,9 +189,9 @@ class _Strand:
 
     def _match_gaps(
         self, match: Match, gaps: list[Gap], likeness: Callable[[int, int], Hashable]
-    ) -> tuple[list[Pair], list[Gap]]:
+    ) -> tuple[list[Block], list[Gap]]:
         """Pairs within the gaps by a likeness of their own, and the gaps that remain."""
-        pairs: list[Pair] = []
+        pairs: list[Block] = []
         remaining: list[Gap] = []
         for left, right in gaps:
             if not left or not right:
@@ -155,7 +202,8 @@ class _Strand:
                 intern(table, (likeness(0, place) for place in left)),
                 intern(table, (likeness(1, place) for place in right)),
             )
-            pairs += [(left[a], right[b]) for a, b in _positions(blocks)]
+            # A gap from which events moved away is no longer one piece.
+            pairs += [(left[a + n], right[b + n], 1) for a, b, size in blocks for n in range(size)]
             remaining += [([left[a] for a in x], [right[b] for b in y]) for x, y in inner]
         return pairs, remaining
 
@@ -163,30 +211,45 @@ class _Strand:
         """Blocks of equal events that are left in different gaps, and the gaps without them."""
         left, right = (sorted(place for gap in gaps for place in gap[side]) for side in (0, 1))
         blocks = find_moves(self.ids, left, right, places.distance)
+        if not blocks:
+            return [], gaps
         taken_left = {a + n for a, _, length in blocks for n in range(length)}
         taken_right = {b + n for _, b, length in blocks for n in range(length)}
-        rest: list[Gap] = [
+        return blocks, [
             ([a for a in x if a not in taken_left], [b for b in y if b not in taken_right])
             for x, y in gaps
         ]
-        return blocks, rest if blocks else gaps
 
 
 class _Places:
-    """Where events stand among the pairs that kept their place."""
+    """Where events stand among the blocks that kept their place."""
 
-    def __init__(self, pairs: list[Pair]) -> None:
-        self.by_side = (sorted(pairs), sorted(pairs, key=lambda pair: pair[1]))
-        self.own = tuple([pair[side] for pair in self.by_side[side]] for side in (0, 1))
+    def __init__(self, blocks: list[Block]) -> None:
+        self.by_side = (sorted(blocks), sorted(blocks, key=itemgetter(1)))
+        self.starts = tuple([block[side] for block in self.by_side[side]] for side in (0, 1))
+        self.before = tuple(
+            list(accumulate((block[2] for block in blocks), initial=0)) for blocks in self.by_side
+        )
 
     def distance(self, left: int, right: int) -> int:
         """How many pairs lie between the two places of an event that moved."""
-        return bisect_left(self.own[1], right) - bisect_left(self.own[0], left)
+        return self._rank(1, right) - self._rank(0, left)
 
     def after(self, side: int, place: int) -> int:
         """The position on the other side of the last pair before ``place``; -1 if there is none."""
-        rank = bisect_left(self.own[side], place)
-        return self.by_side[side][rank - 1][1 - side] if rank else -1
+        rank = bisect_right(self.starts[side], place) - 1
+        if rank < 0:
+            return -1
+        block = self.by_side[side][rank]
+        return block[1 - side] + min(place - block[side], block[2]) - 1
+
+    def _rank(self, side: int, place: int) -> int:
+        """How many pairs stand before ``place``."""
+        rank = bisect_right(self.starts[side], place) - 1
+        if rank < 0:
+            return 0
+        block = self.by_side[side][rank]
+        return self.before[side][rank] + min(place - block[side], block[2])
 
 
 def intern(table: dict[Hashable, int], keys: Iterable[Hashable]) -> list[int]:
@@ -195,9 +258,10 @@ def intern(table: dict[Hashable, int], keys: Iterable[Hashable]) -> list[int]:
     return [number(key, len(table)) for key in keys]
 
 
-def _positions(blocks: list[Block]) -> list[Pair]:
-    return [(a + n, b + n) for a, b, count in blocks for n in range(count)]
+def _at(side: Side, numbers: Sequence[int]) -> Sequence[int]:
+    whole = len(numbers) == len(side.ids)
+    return side.ids if whole else list(map(side.ids.__getitem__, numbers))
 
 
-def _number(numbers: list[int], position: int) -> int:
+def _number(numbers: Sequence[int], position: int) -> int:
     return numbers[position] if position >= 0 else -1
