@@ -50,7 +50,9 @@ if TYPE_CHECKING:
 Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
 
-# Cyclic garbage is looked for at the end of these turns only, where the run's author asks for it.
+# Cyclic garbage is looked for at the end of these turns only, where the run's author asks for it:
+# among what is new, and everywhere whenever the turns have doubled, so that what a long run keeps
+# is not looked through again and again.
 _TURNS_PER_COLLECTION = 4096
 
 # Python 3.11 has no eager tasks.
@@ -238,7 +240,8 @@ class VirtualLoop(InMemoryNetwork):
                     self._admit()
                 self.turns += 1
                 if not self.turns % _TURNS_PER_COLLECTION and self.collects_garbage:
-                    gc.collect()
+                    nth = self.turns // _TURNS_PER_COLLECTION
+                    gc.collect(1 if nth & (nth - 1) else 2)
                 if timers and timers[0][0] <= self._now_ns:
                     self.release_due_timers()
                 if not self._queue:

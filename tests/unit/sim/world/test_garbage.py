@@ -46,6 +46,26 @@ def test_finalizers_of_cycles_run_at_the_same_turn_in_every_run() -> None:
     assert len(found.pop()) == 2
 
 
+def test_what_a_long_run_keeps_is_looked_through_whenever_its_turns_have_doubled() -> None:
+    looked: list[int] = []
+
+    def look(phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            looked.append(info["generation"])
+
+    async def program() -> list[int]:
+        for _ in range(4096 * 9):
+            await asyncio.sleep(0)
+        return looked.copy()
+
+    gc.callbacks.append(look)
+    try:
+        generations = rws.run(program).value
+    finally:
+        gc.callbacks.remove(look)
+    assert generations[-9:] == [2, 2, 1, 2, 1, 1, 1, 2, 1]
+
+
 def test_a_generator_that_is_lost_in_a_cycle_is_closed_before_the_run_ends() -> None:
     closed = []
 
