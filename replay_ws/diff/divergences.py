@@ -137,12 +137,10 @@ class _Finder:
         left, right = self.left.side, self.right.side
         golden_ns, run_ns = left.times, right.times
         for golden, run in pairs:
-            drift_ns = run_ns[run] - golden_ns[golden]
-            if abs(drift_ns) > tolerance_ns:
-                category = Category.LATE if drift_ns > 0 else Category.EARLY
+            if abs(run_ns[run] - golden_ns[golden]) > tolerance_ns:
                 event = left.events[golden]
                 text = "" if event.type else excerpt(event)
-                yield self._of_pair(category, (golden, run), text=text)
+                yield self._of_pair(Category.TIMING, (golden, run), text=text)
 
     def fates(self) -> Iterator[Divergence]:
         """Intents of both sessions that neither delivered, for different reasons."""

@@ -32,10 +32,15 @@ class Category(StrEnum):
 
     MISSING = "missing"  # the golden delivered it, the run did not
     EXTRA = "extra"  # the run delivered it, the golden did not
-    MOVED = "moved"  # the same events, past others of their strand
+    MOVED = "moved"  # the same events, past others that they keep their order with
     CHANGED = "changed"  # same lane, type and place; another payload
-    LATE = "late"  # the same event, delivered later than in the golden
-    EARLY = "early"
+    IDENTITY = "identity"  # equal, but it names another call, run or secret than its partner did
+    RETYPED = "retyped"  # the same payload, as another type, opcode or subprotocol
+    TIMING = "timing"  # the same event, delivered later or earlier
+    CLOSE = "close"  # the connection ended otherwise: code, reason, who, or not at all
+    FRAMING = "framing"  # pings and pongs
+    COMPLIANCE = "compliance"  # a rule of the protocol is kept to another degree
+    TRUNCATED = "truncated"  # one side ends where the other goes on
     FATE = "fate"  # sent in both, delivered in neither, for different reasons
 
     def mirrored(self) -> Category:
@@ -43,12 +48,10 @@ class Category(StrEnum):
         return _MIRROR.get(self, self)
 
 
-_MIRROR = {
-    Category.MISSING: Category.EXTRA,
-    Category.EXTRA: Category.MISSING,
-    Category.LATE: Category.EARLY,
-    Category.EARLY: Category.LATE,
-}
+_MIRROR = {Category.MISSING: Category.EXTRA, Category.EXTRA: Category.MISSING}
+
+ALLOWED = (Category.FRAMING,)
+"""Categories that do not make sessions different unless that is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,11 @@ class Divergence:
     the last event before the place where it would stand (-1 at the start).
     ``text`` shows an event that one side lacks; ``why`` is the fate of its intent there.
     A moved block is ``count`` events; ``distance`` is how many others they moved past (negative
-    where they come earlier).
+    where they come earlier). What was truncated is ``count`` events of one lane, from the one
+    that is told on to the lane's end.
+
+    ``root`` is False for what can follow from another divergence, one that happened before it.
+    ``rule`` is the rule that allows it: with one, it does not make the sessions different.
     """
 
     category: Category
@@ -100,6 +107,8 @@ class Divergence:
     count: int = 1
     distance: int = 0
     details: tuple[Detail, ...] = ()
+    root: bool = True
+    rule: str = ""
 
     def mirrored(self) -> Divergence:
         """The same with the sides exchanged."""
@@ -115,6 +124,13 @@ class Divergence:
             distance=-self.distance,
             details=tuple(detail.mirrored() for detail in self.details),
         )
+
+    @property
+    def drift_ns(self) -> int:
+        """How much later the run has the event; 0 where one side has none."""
+        if self.golden_ns is None or self.run_ns is None:
+            return 0
+        return self.run_ns - self.golden_ns
 
     def line(self, *, name_connection: bool = False) -> str:
         """One line for a reader: ``missing #2 < 'token b': lost (loss)``.
@@ -139,10 +155,12 @@ class Divergence:
                 if self.count > 1:
                     facts.append(f"{self.count} events")
                 facts.append(f"{abs(self.distance)} {'earlier' if self.distance < 0 else 'later'}")
-            case Category.LATE | Category.EARLY:
-                assert self.golden_ns is not None
-                assert self.run_ns is not None
-                facts.append(f"by {time_text(abs(self.run_ns - self.golden_ns))}")
+            case Category.TIMING:
+                word = "late" if self.drift_ns > 0 else "early"
+                facts.append(f"{time_text(abs(self.drift_ns))} {word}")
+            case Category.TRUNCATED:
+                side = "run" if self.run is None else "golden"
+                facts.append(f"the {side} ends here, {self.count:,} events short")
             case _:
                 facts.extend(map(str, self.details))
         return facts
@@ -162,6 +180,8 @@ class Divergence:
             "why": self.why,
             "count": self.count,
             "distance": self.distance,
+            "root": self.root,
+            "rule": self.rule,
             "details": [
                 {"path": detail.path, "golden": detail.golden, "run": detail.run}
                 for detail in self.details
@@ -173,9 +193,11 @@ class Divergence:
 class Diff:
     """All differences between a golden session and a run, in golden order.
 
-    Every delivered event is counted once: ``matched``, moved, changed and missing ones make up
-    ``golden_count``; with extra in the place of missing they make up ``run_count``. Late
-    and early events are among the matched ones.
+    Every delivered event is counted once: ``matched``, moved, changed, retyped, missing and
+    truncated ones and those of another identity make up ``golden_count``; with extra in the place
+    of missing they make up ``run_count``. Mistimed events are among the matched ones.
+
+    ``unrelated`` says that the sessions have next to nothing in common: little was aligned.
     """
 
     order: str
@@ -184,23 +206,41 @@ class Diff:
     matched: int
     connections: tuple[str, ...]
     divergences: tuple[Divergence, ...]
+    unrelated: bool = False
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs; timing counts, within the tolerance that was asked for."""
-        return not self.divergences
+        """Whether nothing differs but what a rule allows.
+
+        Timing counts, within the tolerance that was asked for.
+        """
+        return all(divergence.rule for divergence in self.divergences)
+
+    @property
+    def roots(self) -> tuple[Divergence, ...]:
+        """The divergences that follow from no other, of those that no rule allows."""
+        return tuple(found for found in self.divergences if found.root and not found.rule)
 
     @property
     def first(self) -> Divergence | None:
-        """The first divergence."""
-        return self.divergences[0] if self.divergences else None
+        """The first divergence that no rule allows."""
+        return next((found for found in self.divergences if not found.rule), None)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Events per category, all categories in a fixed order."""
+        """Events per category, all categories in a fixed order; without what a rule allows."""
+        return self._counts(allowed=False)
+
+    @property
+    def allowed(self) -> dict[str, int]:
+        """The same of what a rule allows."""
+        return self._counts(allowed=True)
+
+    def _counts(self, *, allowed: bool) -> dict[str, int]:
         counts = {category.value: 0 for category in Category}
         for divergence in self.divergences:
-            counts[divergence.category.value] += divergence.count
+            if bool(divergence.rule) is allowed:
+                counts[divergence.category.value] += divergence.count
         return counts
 
     def mirrored(self) -> Diff:
@@ -222,11 +262,14 @@ class Diff:
         """The same as plain data for JSON."""
         return {
             "same": self.same,
+            "unrelated": self.unrelated,
             "order": self.order,
             "golden_count": self.golden_count,
             "run_count": self.run_count,
             "matched": self.matched,
             "counts": self.counts,
+            "allowed": self.allowed,
+            "roots": len(self.roots),
             "divergences": [divergence.to_dict() for divergence in self.divergences],
         }
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
+from replay_ws.diff.model import Category
 from replay_ws.events.model import Ledger
 from replay_ws.faults.modes import MockBehaviorMode as Mode
 from replay_ws.report.blocks import Block, Cell, Column, Line, Table, Tone, capped, plural
@@ -35,6 +36,7 @@ class ModeReplay:
     digests: tuple[str, ...]
     ledger: Ledger
     damaged: int
+    late: int
     score: float | None
     counts: Mapping[str, int]
     first: str
@@ -57,6 +59,7 @@ class ModeReplay:
             "identical": self.identical,
             "ledger": ledger_dict(self.ledger),
             "damaged": self.damaged,
+            "late": self.late,
             "score": self.score,
             "counts": dict(self.counts),
             "first": self.first,
@@ -78,7 +81,7 @@ class ModeRow:
     @property
     def late(self) -> int:
         """Events that came later than in their cassettes."""
-        return sum(replay.counts["late"] for replay in self.replays)
+        return sum(replay.late for replay in self.replays)
 
     @property
     def damaged(self) -> int:
@@ -181,7 +184,7 @@ class Demo:
     def first_divergence(self, cassette: str) -> ModeReplay | None:
         """The first mode, TELLING before all, under which a cassette loses or gains anything.
 
-        One that is only late or early comes after these; None if no mode changes a thing.
+        One under which only times differ comes after these; None if no mode changes a thing.
         """
         candidates = [r for r in self.replays if r.cassette == cassette and r.differs]
         return min(candidates, key=_telling, default=None)
@@ -254,7 +257,5 @@ def _divergence_text(found: ModeReplay | None) -> str:
 
 def _telling(replay: ModeReplay) -> tuple[bool, bool]:
     """How much a divergence tells a reader; smaller is more."""
-    only_timing = not any(
-        count for name, count in replay.counts.items() if name not in ("late", "early")
-    )
+    only_timing = not any(count for name, count in replay.counts.items() if name != Category.TIMING)
     return only_timing, replay.mode is not TELLING

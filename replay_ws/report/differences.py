@@ -28,11 +28,15 @@ _SIGNS = {
     Category.EXTRA: "+",
     Category.MOVED: "↕",
     Category.CHANGED: "~",
-    Category.LATE: "»",
-    Category.EARLY: "«",
+    Category.IDENTITY: "≠",
+    Category.RETYPED: "~",
+    Category.TIMING: "»",
+    Category.CLOSE: "x",
+    Category.FRAMING: "·",
+    Category.COMPLIANCE: "§",
+    Category.TRUNCATED: "-",
     Category.FATE: "!",
 }
-_TIMING = (Category.LATE, Category.EARLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +131,11 @@ class Difference:
         """The command that most likely tells more."""
         categories = {divergence.category for divergence in self.diff.divergences}
         pair = [self.golden_name, self.run_name]
-        if categories <= set(_TIMING):
-            drift_ns = max(_drift_ns(divergence) for divergence in self.diff.divergences)
+        if categories == {Category.TIMING}:
+            drift_ns = max(abs(divergence.drift_ns) for divergence in self.diff.divergences)
             allowed = f"{-(-drift_ns // NS_PER_MS)}"
             return command("diff", *pair, "--tolerance-ms", allowed)
-        if categories <= {Category.MOVED, *_TIMING}:
+        if categories <= {Category.MOVED, Category.TIMING}:
             return command("diff", *pair, "--order", "bag")
         if len(self.diff.divergences) > LISTED_MAX + 1:
             return command("diff", *pair, "--json") + "   (all of them)"
@@ -153,12 +157,6 @@ def short_line(diff: Diff, divergence: Divergence) -> str:
     """A divergence on one line; the type of an event stands for its payload where it has one."""
     short = replace(divergence, text="") if divergence.type else divergence
     return short.line(name_connection=len(diff.connections) > 1)
-
-
-def _drift_ns(divergence: Divergence) -> int:
-    assert divergence.golden_ns is not None
-    assert divergence.run_ns is not None
-    return abs(divergence.run_ns - divergence.golden_ns)
 
 
 def _marked(text: str, divergence: Divergence | None) -> Line:

@@ -94,6 +94,7 @@ def _mode_replay(
         digests=(session.digest, second_digest),
         ledger=session.ledger,
         damaged=sum(event.damaged for event in session.delivered()),
+        late=sum(found.drift_ns > 0 for found in diff.divergences if found.category == "timing"),
         score=check(session).score if session.profile in profile_names() else None,
         counts=diff.counts,
         first=short_line(diff, diff.first) if diff.first else "",

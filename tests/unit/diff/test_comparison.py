@@ -120,7 +120,7 @@ def test_numbers_of_another_kind_are_a_change() -> None:
 def test_late_and_early_are_judged_within_the_tolerance() -> None:
     golden = session(event("a", at=ms(10)), event("b", at=ms(20)))
     run = session(event("a", at=ms(12)), event("b", at=ms(15)))
-    assert lines(golden, run) == ["late #0 < a: by 2 ms", "early #1 < b: by 5 ms"]
+    assert lines(golden, run) == ["timing #0 < a: 2 ms late", "timing #1 < b: 5 ms early"]
     assert lines(golden, run, tolerance_ns=ms(2)) == ["early #1 < b: by 5 ms"]
     assert lines(golden, run, tolerance_ns=ms(5)) == []
 

@@ -207,7 +207,7 @@ def test_lateness_may_be_tolerated_and_values_ignored() -> None:
     golden = asserting("a", latency_ms=5).mock.session()
     late = asserting("a", latency_ms=7)
     late.assert_matches_golden(golden, tolerance_ms=2)
-    with pytest.raises(rws.GoldenMismatch, match="1 late"):
+    with pytest.raises(rws.GoldenMismatch, match="1 timing"):
         late.assert_matches_golden(golden, tolerance_ms=1.9)
     asserting("x", "a").assert_matches_golden(
         asserting("x", "a").mock.session(), ignore=["$.data.n"]
