@@ -191,8 +191,11 @@ class Session:
 
     def undelivered(self) -> Iterator[Event]:
         """The messages that never arrived, with their outcome, in sending order."""
-        for row, fate in enumerate(self.outcome.fates):
-            if fate and fate != Fate.DELIVERED:
+        fates = self.outcome.fates
+        if fates.count(0) + fates.count(Fate.DELIVERED) == len(fates):
+            return
+        for row, fate in enumerate(fates):
+            if fate not in (0, Fate.DELIVERED):
                 yield self._event(row, self.log.times[row])
 
     def _event(self, row: int, time_ns: int, delivery: int = -1) -> Event:

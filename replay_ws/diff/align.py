@@ -1,27 +1,35 @@
 """Alignment: which items of two sequences answer each other.
 
-The sequences are small integers, equal where the items are equal. Four steps, each for what the
-one before leaves over, none of them quadratic:
+The sequences are small integers, equal where the items are equal. Each step is for what the one
+before leaves over, and none is quadratic:
 
 1. What is common at the front and at the back is found by comparing slices that double.
-2. Items that occur once on both sides are anchors; so are runs of eight items, for streams where no
-   item is unique. The longest chain of anchors that rises on both sides divides the rest.
-3. A gap without anchors loses the items that only one side has: they answer nothing.
-4. What is left is searched for its shortest edit script, at most ``EDITS_MAX`` edits at a time;
-   then the path that came farthest is kept, and the search goes on from its end.
+2. Both sides are walked in step. Where they differ, the shortest hop is taken after which they
+   agree again; a hop over much looks for runs that both sides have once. That suffices where
+   edits are few; where hops follow each other too closely, the walk gives up.
+3. Runs of eight, three or one items that occur once on both sides are anchors. They grow as far as
+   their neighbours agree; the heaviest chain of them that rises on both sides divides the rest.
+   Runs of eight are what finds something in streams where no item is unique.
+4. Gaps without anchors lose the items that only one side has. What is left is searched for its
+   shortest edit script, large gaps at most ``EDITS_MAX`` edits at a time: then the path that came
+   farthest is kept, and the search goes on from its end. All searches share one budget.
+
+Of long sequences with next to nothing in common, nothing more is looked for after step 3.
 
 The result depends on which items are equal and on nothing else: not on their numbers, and not on
 hash seeds. It does depend on which side comes first; ``compare`` always puts the same one there.
 
-Source: patience diff (Cohen 2003) for step 2, Myers 1986 for step 4.
+Source: patience diff (Cohen 2003) for the anchors, Myers 1986 for the search.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
+from itertools import islice, pairwise
 from typing import TypeAlias
+
+from replay_ws.diff.shortest import pairs_along
 
 Block: TypeAlias = tuple[int, int, int]
 """``(a, b, count)``: ``count`` items from ``a`` on answer as many from ``b`` on."""
@@ -29,26 +37,54 @@ Block: TypeAlias = tuple[int, int, int]
 Gap: TypeAlias = tuple[Sequence[int], Sequence[int]]
 """Positions on both sides that answer nothing, between the same two blocks."""
 
-ANCHOR_WIDTHS = (1, 8)
+Rect: TypeAlias = tuple[int, int, int, int]
+"""``(a, a_end, b, b_end)``: a stretch of either side."""
+
+HOP_MAX = 12
+"""Items, of both sides together, that a short hop may pass."""
+
+HOP_AGREEMENT = 6
+"""How many items must agree after a short hop."""
+
+WIDE_HOPS = ((96, 4, 6), (1024, 6, 16))
+"""Longer hops: how far they reach, the width of the runs they look for, how many must agree."""
+
+STEADY = 24
+"""Items per hop below which the walk gives up; it counts every ``HOPS`` hops."""
+
+HOPS = 64
+
+ANCHOR_WIDTHS = (8, 3, 1)
 """How many items make an anchor, in the order in which they are tried."""
 
+STRIDE = 8
+STRIDE_FROM = 32_768
+"""In stretches of so many items, anchors are sought at every eighth one: growing finds the rest."""
+
+RELATED_PER_MILLE = 20
+UNRELATED_MIN = 4096
+"""Sequences of at least so many items have nothing to do with each other if fewer are anchored."""
+
 SMALL_GAP = 4096
-"""Gaps of at most so many pairs of items are searched without looking for anchors."""
+"""Gaps of at most so many pairs of items are searched to the end, without looking for anchors."""
 
 EDITS_MAX = 64
-"""Insertions and deletions after which a search keeps the best path that it has."""
+"""Insertions and deletions after which a search of a larger gap keeps the best path it has."""
 
 DEPTH_MAX = 24
 """Times that a gap may be divided by anchors; what is left then is searched."""
+
+SLICE_MAX = 65_536
 
 
 def in_sequence(a: Sequence[int], b: Sequence[int]) -> tuple[list[Block], list[Gap]]:
     """Blocks that rise on both sides, and the gaps between them.
 
-    Cost grows with ``len(a) + len(b)``; where they have little in common, with that times
-    ``EDITS_MAX``.
+    Cost grows with ``len(a) + len(b)``.
     """
-    blocks = joined(_earliest(joined(sorted(_blocks(a, b))), a, b))
+    found = _Alignment(a, b)
+    found.align((0, len(a), 0, len(b)))
+    blocks = joined(_earliest(joined(sorted(found.blocks)), a, b))
     ends = [(0, 0, 0), *blocks, (len(a), len(b), 0)]
     between = ((range(x[0] + x[2], y[0]), range(x[1] + x[2], y[1])) for x, y in pairwise(ends))
     return blocks, [gap for gap in between if gap[0] or gap[1]]
@@ -70,18 +106,44 @@ def as_bag(a: Sequence[int], b: Sequence[int]) -> tuple[list[Block], list[Gap]]:
     return blocks, [(left, right)] if left or right else []
 
 
+def is_related(matched: int, a: Sequence[int], b: Sequence[int]) -> bool:
+    """Whether two sequences of which so many items are anchored have to do with each other."""
+    shorter = min(len(a), len(b))
+    return shorter < UNRELATED_MIN or matched * 1_000 >= shorter * RELATED_PER_MILLE
+
+
 def common_prefix(a: Sequence[object], b: Sequence[object]) -> int:
     """How many items two sequences have in common at the front."""
-    limit = min(len(a), len(b))
-    count, step = 0, 16
+    return agreement(a, b, 0, 0, min(len(a), len(b)))
+
+
+def agreement(a: Sequence[object], b: Sequence[object], x: int, y: int, limit: int) -> int:
+    """How many items from ``x`` and ``y`` on are equal; at most ``limit``."""
+    count, size = 0, 16
     while count < limit:
-        stop = min(count + step, limit)
-        if a[count:stop] == b[count:stop]:
-            count, step = stop, step * 2
-        elif step > 1:
-            step = max(1, (stop - count) // 2)
-        else:
+        size = min(size, limit - count)
+        if a[x + count : x + count + size] != b[y + count : y + count + size]:
+            while size > 1:  # the first difference is among these
+                half = size // 2
+                if a[x + count : x + count + half] == b[y + count : y + count + half]:
+                    count, size = count + half, size - half
+                else:
+                    size = half
             break
+        count, size = count + size, min(size * 2, SLICE_MAX)
+    return count
+
+
+def agreement_back(a: Sequence[object], b: Sequence[object], x: int, y: int, limit: int) -> int:
+    """How many items before ``x`` and ``y`` are equal; at most ``limit``."""
+    count, size = 0, 16
+    while count < limit:
+        size = min(size, limit - count)
+        x_end, y_end = x - count, y - count
+        if a[x_end - size : x_end] != b[y_end - size : y_end]:
+            ours, theirs = a[x_end - size : x_end][::-1], b[y_end - size : y_end][::-1]
+            return count + agreement(ours, theirs, 0, 0, size)
+        count, size = count + size, min(size * 2, SLICE_MAX)
     return count
 
 
@@ -107,9 +169,9 @@ def _earliest(blocks: list[Block], a: Sequence[int], b: Sequence[int]) -> Iterat
     for start_a, start_b, count in blocks:
         shift = 0
         if start_a == end_a:
-            shift = common_prefix(b[end_b : end_b + count], b[start_b : start_b + count])
+            shift = agreement(b, b, end_b, start_b, count)
         elif start_b == end_b:
-            shift = common_prefix(a[end_a : end_a + count], a[start_a : start_a + count])
+            shift = agreement(a, a, end_a, start_a, count)
         if shift:
             yield end_a, end_b, shift
         if shift < count:
@@ -119,156 +181,226 @@ def _earliest(blocks: list[Block], a: Sequence[int], b: Sequence[int]) -> Iterat
             end_a, end_b = end_a + shift, end_b + shift
 
 
-def _blocks(a: Sequence[int], b: Sequence[int]) -> Iterator[Block]:
-    """Blocks in no particular order."""
-    gaps = [(0, len(a), 0, len(b), 0)]
-    while gaps:
-        a_from, a_to, b_from, b_to, depth = gaps.pop()
-        part_a, part_b = a[a_from:a_to], b[b_from:b_to]
-        head = common_prefix(part_a, part_b)
-        if head:
-            yield a_from, b_from, head
-            part_a, part_b = part_a[head:], part_b[head:]
-        tail = common_prefix(part_a[::-1], part_b[::-1])
-        if tail:
-            yield a_to - tail, b_to - tail, tail
-            part_a, part_b = part_a[:-tail], part_b[:-tail]
-        if not part_a or not part_b:
-            continue
-        a_from, b_from = a_from + head, b_from + head
-        small = len(part_a) * len(part_b) <= SMALL_GAP or depth == DEPTH_MAX
-        anchors = [] if small else _anchors(part_a, part_b)
-        if not anchors:
-            for x, y in _search_shared(part_a, part_b):
-                yield a_from + x, b_from + y, 1
-            continue
-        at_x, at_y = 0, 0
+class _Alignment:
+    """The blocks of two sequences that were found so far, in no particular order."""
+
+    def __init__(self, a: Sequence[int], b: Sequence[int]) -> None:
+        self.a = a
+        self.b = b
+        self.blocks: list[Block] = []
+        self.steps_left = 2 * (len(a) + len(b)) + 200_000
+
+    def align(self, whole: Rect) -> None:
+        """Find what answers what in a stretch of both sides."""
+        rect = self._trim(whole)
+        if _size(rect) <= SMALL_GAP:
+            self._search(rect)
+            return
+        gaps, rest = self._walk(rect)
+        rest = self._trim(rest)
+        waiting = [(gap, 0) for gap in gaps]
+        if _size(rest) > SMALL_GAP:
+            waiting += self._divide(rest, 0) or [(rest, DEPTH_MAX)]
+            if not is_related(sum(count for _, _, count in self.blocks), self.a, self.b):
+                return
+        else:
+            waiting.append((rest, 0))
+        while waiting:
+            gap, depth = waiting.pop()
+            gap = self._trim(gap)
+            parts = self._divide(gap, depth) if _size(gap) > SMALL_GAP else []
+            if parts:
+                waiting += parts
+            else:
+                self._search(gap)
+
+    def _trim(self, rect: Rect) -> Rect:
+        """Take what is common at both ends; returns the rest."""
+        a, a_end, b, b_end = rect
+        if head := agreement(self.a, self.b, a, b, min(a_end - a, b_end - b)):
+            self.blocks.append((a, b, head))
+            a, b = a + head, b + head
+        if tail := agreement_back(self.a, self.b, a_end, b_end, min(a_end - a, b_end - b)):
+            a_end, b_end = a_end - tail, b_end - tail
+            self.blocks.append((a_end, b_end, tail))
+        return a, a_end, b, b_end
+
+    # --- the walk --------------------------------------------------------------------------
+
+    def _walk(self, rect: Rect) -> tuple[list[Rect], Rect]:
+        """Go along both sides in step; returns what was hopped over, and what is still ahead."""
+        start, a_end, y, b_end = rect
+        x, hops = start, list[Rect]()
+        while x < a_end and y < b_end and (hop := self._hop(x, a_end, y, b_end)):
+            hops.append((x, x + hop[0], y, y + hop[1]))
+            x, y = x + hop[0], y + hop[1]
+            count = agreement(self.a, self.b, x, y, min(a_end - x, b_end - y))
+            self.blocks.append((x, y, count))
+            x, y = x + count, y + count
+            if len(hops) % HOPS == 0 and x - start < STEADY * len(hops):
+                break
+        return hops, (x, a_end, y, b_end)
+
+    def _hop(self, x: int, a_end: int, y: int, b_end: int) -> tuple[int, int] | None:
+        """How far to go on either side for them to agree again; None where that is too far."""
+        a = self.a[x : min(x + HOP_MAX + HOP_AGREEMENT, a_end)]
+        b = self.b[y : min(y + HOP_MAX + HOP_AGREEMENT, b_end)]
+        for i, j in _SHORT_HOPS:
+            after = a[i : i + HOP_AGREEMENT]
+            if len(after) == HOP_AGREEMENT and after == b[j : j + HOP_AGREEMENT]:
+                return i, j
+        for reach, width, confirmed in WIDE_HOPS:
+            a = self.a[x : min(x + reach, a_end)]
+            b = self.b[y : min(y + reach, b_end)]
+            for i, j in sorted(_seeds(a, b, width, 1), key=sum):
+                if agreement(a, b, i, j, min(len(a) - i, len(b) - j, confirmed)) == confirmed:
+                    return i, j
+        return None
+
+    # --- anchors ---------------------------------------------------------------------------
+
+    def _divide(self, rect: Rect, depth: int) -> list[tuple[Rect, int]]:
+        """Take a chain of anchors; returns the gaps between them, none where there is no anchor."""
+        if depth == DEPTH_MAX:
+            return []
+        a, a_end, b, b_end = rect
+        gaps: list[tuple[Rect, int]] = []
+        anchors = _anchors(self.a[a:a_end], self.b[b:b_end])
+        at_x, at_y = a, b
         for x, y, count in anchors:
-            yield a_from + x, b_from + y, count
-            gaps.append((a_from + at_x, a_from + x, b_from + at_y, b_from + y, depth + 1))
-            at_x, at_y = x + count, y + count
-        end_x, end_y = a_from + len(part_a), b_from + len(part_b)
-        gaps.append((a_from + at_x, end_x, b_from + at_y, end_y, depth + 1))
+            self.blocks.append((a + x, b + y, count))
+            gaps.append(((at_x, a + x, at_y, b + y), depth + 1))
+            at_x, at_y = a + x + count, b + y + count
+        return [*gaps, ((at_x, a_end, at_y, b_end), depth + 1)] if anchors else []
+
+    # --- search ----------------------------------------------------------------------------
+
+    def _search(self, rect: Rect) -> None:
+        """Take the pairs along a short edit script of what both sides have."""
+        if not _size(rect):
+            return
+        a, a_end, b, b_end = rect
+        part_a, part_b = self.a[a:a_end], self.b[b:b_end]
+        in_a, in_b = set(part_a), set(part_b)
+        if in_a.isdisjoint(in_b):
+            return
+        places_a = [a + n for n, item in enumerate(part_a) if item in in_b]
+        places_b = [b + n for n, item in enumerate(part_b) if item in in_a]
+        shared_a = [self.a[place] for place in places_a]
+        shared_b = [self.b[place] for place in places_b]
+        edits_max = EDITS_MAX if _size(rect) > SMALL_GAP else len(shared_a) + len(shared_b)
+        x, y = 0, 0
+        while x < len(shared_a) and y < len(shared_b) and self.steps_left > 0:
+            pairs, steps, x, y = pairs_along(shared_a, shared_b, x, y, edits_max)
+            self.blocks += [(places_a[i], places_b[j], 1) for i, j in pairs]
+            self.steps_left -= steps
+
+
+_SHORT_HOPS = [(i, reach - i) for reach in range(1, HOP_MAX + 1) for i in range(reach + 1)]
+
+
+def _size(rect: Rect) -> int:
+    """How many pairs of items a stretch has."""
+    return (rect[1] - rect[0]) * (rect[3] - rect[2])
 
 
 # --- anchors -------------------------------------------------------------------------------
 
 
 def _anchors(a: Sequence[int], b: Sequence[int]) -> list[Block]:
-    """Blocks that rise on both sides, made of items or runs that occur once on both; or none."""
+    """Blocks that rise on both sides and begin at something that occurs once on both; or none.
+
+    Of the widths, the first is taken that gives enough; else the one that gives most.
+    """
+    best: list[Block] = []
+    most = 0
     for width in ANCHOR_WIDTHS:
-        once_a, once_b = once(a, width), once(b, width)
-        pairs = [(x, once_b[run]) for run, x in once_a.items() if run in once_b]
-        if pairs:
-            return joined(_apart(_longest_chain(pairs), width))
-    return []
+        stride = STRIDE if width > 1 and len(a) >= STRIDE_FROM else 1
+        chain = _apart(_heaviest_chain(grown(_seeds(a, b, width, stride), a, b)))
+        weight = sum(count for _, _, count in chain)
+        if weight > most:
+            best, most = chain, weight
+        if weight * 1_000 >= min(len(a), len(b)) * RELATED_PER_MILLE:
+            break
+    return joined(best)
 
 
-def once(items: Sequence[int], width: int) -> dict[Hashable, int]:
-    """Where each run of ``width`` items starts that occurs once, in order."""
-    runs: Iterator[Hashable] = iter(items)
-    if width > 1:
-        runs = zip(*(items[shift:] for shift in range(width)), strict=False)
+def _seeds(a: Sequence[int], b: Sequence[int], width: int, stride: int) -> list[tuple[int, int]]:
+    """Where runs of ``width`` items stand that occur once on both sides, rising on the first.
+
+    Of the first side's runs, only every ``stride``-th is looked at.
+    """
+    sought = set(islice(_runs(a, width), 0, None, stride))
+    in_a, in_b = once(a, width, sought), once(b, width, sought)
+    return [(x, in_b[run]) for run, x in in_a.items() if run in in_b]
+
+
+def once(
+    items: Sequence[int], width: int, among: Container[Hashable] | None = None
+) -> dict[Hashable, int]:
+    """Where each run of ``width`` items starts that occurs once, in order; of those ``among``."""
     starts: dict[Hashable, int] = {}
-    for start, run in enumerate(runs):
-        starts[run] = -1 if run in starts else start
+    for start, run in enumerate(_runs(items, width)):
+        if among is None or run in among:
+            starts[run] = -1 if run in starts else start
     return {run: start for run, start in starts.items() if start >= 0}
 
 
-def _longest_chain(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The longest part of ``pairs``, which rise on the first side, that rises on both."""
-    if all(one[1] < two[1] for one, two in pairwise(pairs)):
-        return pairs
-    ends: list[int] = []  # the lowest end of a chain of each length
-    owners: list[int] = []  # the pair that is this end
-    before: list[int] = []  # per pair: the one before it in its chain
-    for number, (_, y) in enumerate(pairs):
-        length = bisect_left(ends, y)
-        before.append(owners[length - 1] if length else -1)
-        ends[length : length + 1] = [y]
-        owners[length : length + 1] = [number]
-    chain: list[tuple[int, int]] = []
+def _runs(items: Sequence[int], width: int) -> Iterator[Hashable]:
+    if width == 1:
+        return iter(items)
+    return zip(*(islice(items, shift, None) for shift in range(width)), strict=False)
+
+
+def grown(seeds: list[tuple[int, int]], a: Sequence[int], b: Sequence[int]) -> list[Block]:
+    """The blocks in which the seeds stand, as long as both sides agree; each block once."""
+    blocks: list[Block] = []
+    ends: dict[int, int] = {}  # where the last block of a diagonal ends
+    for x, y in seeds:
+        if x < ends.get(x - y, 0):
+            continue
+        back = agreement_back(a, b, x, y, min(x, y))
+        count = back + agreement(a, b, x, y, min(len(a) - x, len(b) - y))
+        blocks.append((x - back, y - back, count))
+        ends[x - y] = x - back + count
+    return sorted(blocks)
+
+
+def _heaviest_chain(blocks: list[Block]) -> list[Block]:
+    """Of ``blocks``, which rise on the first side, those that rise on both and hold most items.
+
+    ``fronts`` are the chains that may yet become the heaviest: the further one ends, the more it
+    holds.
+    """
+    if all(one[1] < two[1] for one, two in pairwise(blocks)):
+        return blocks
+    fronts: list[int] = []  # where each chain ends on the second side
+    totals: list[int] = []
+    owners: list[int] = []  # the number of its last block
+    before: list[int] = []  # per block: the one before it in its chain
+    for number, (_, y, count) in enumerate(blocks):
+        at = bisect_left(fronts, y)
+        total = count + (totals[at - 1] if at else 0)
+        before.append(owners[at - 1] if at else -1)
+        end = at
+        while end < len(totals) and totals[end] <= total:
+            end += 1
+        fronts[at:end], totals[at:end], owners[at:end] = [y], [total], [number]
+    chain: list[Block] = []
     number = owners[-1]
     while number >= 0:
-        chain.append(pairs[number])
+        chain.append(blocks[number])
         number = before[number]
     return chain[::-1]
 
 
-def _apart(chain: list[tuple[int, int]], width: int) -> Iterator[Block]:
-    """The anchors as blocks that do not overlap: each is cut where the one before it ends."""
+def _apart(chain: list[Block]) -> list[Block]:
+    """The blocks of a chain without what they share: each is cut where the one before it ends."""
+    result: list[Block] = []
     end_x, end_y = 0, 0
-    for x, y in chain:
+    for x, y, count in chain:
         used = max(end_x - x, end_y - y, 0)
-        if used < width:
-            yield x + used, y + used, width - used
-            end_x, end_y = x + width, y + width
-
-
-# --- search --------------------------------------------------------------------------------
-
-
-def _search_shared(a: Sequence[int], b: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Pairs along a short edit script of what both sides have."""
-    in_a, in_b = set(a), set(b)
-    places_a = [place for place, item in enumerate(a) if item in in_b]
-    places_b = [place for place, item in enumerate(b) if item in in_a]
-    shared_a = [a[place] for place in places_a]
-    shared_b = [b[place] for place in places_b]
-    x, y = 0, 0
-    while x < len(shared_a) and y < len(shared_b):
-        pairs, x, y = _search(shared_a, shared_b, x, y)
-        yield from ((places_a[i], places_b[j]) for i, j in pairs)
-
-
-def _search(
-    a: list[int], b: list[int], start_x: int, start_y: int
-) -> tuple[list[tuple[int, int]], int, int]:
-    """The pairs from a start to the end or as far as ``EDITS_MAX`` edits lead, and where that is.
-
-    ``farthest[k]`` is the farthest x on diagonal ``k = x - y`` that so many edits can reach;
-    ``history[n]`` is ``farthest`` after less than n edits.
-    """
-    end_x, end_y = len(a) - start_x, len(b) - start_y
-    farthest = {1: 0}
-    history: list[dict[int, int]] = []
-    for edits in range(EDITS_MAX + 1):
-        history.append(farthest.copy())
-        diagonals = range(_within(-edits, -end_y), _within(edits, end_x) + 1, 2)
-        for k in diagonals:
-            x, _ = _step(farthest, k)
-            y = x - k
-            while x < end_x and y < end_y and a[start_x + x] == b[start_y + y]:
-                x, y = x + 1, y + 1
-            farthest[k] = x
-            if x >= end_x and y >= end_y:
-                return _path(history, x, y, start_x, start_y), len(a), len(b)
-    reached = ((farthest[k], farthest[k] - k) for k in diagonals)
-    x, y = max((x + y, x, y) for x, y in reached if x <= end_x and y <= end_y)[1:]
-    return _path(history, x, y, start_x, start_y), start_x + x, start_y + y
-
-
-def _within(diagonal: int, bound: int) -> int:
-    """``diagonal``, or where it lies beyond ``bound``, the nearest within of the same parity."""
-    if abs(diagonal) <= abs(bound):
-        return diagonal
-    return bound if (diagonal - bound) % 2 == 0 else bound - (1 if bound > 0 else -1)
-
-
-def _step(farthest: dict[int, int], k: int) -> tuple[int, int]:
-    """The x at which one more edit enters diagonal ``k``, and the diagonal that it comes from."""
-    above, below = farthest.get(k + 1, -1), farthest.get(k - 1, -1)
-    return (above, k + 1) if below < above else (below + 1, k - 1)
-
-
-def _path(
-    history: list[dict[int, int]], x: int, y: int, start_x: int, start_y: int
-) -> list[tuple[int, int]]:
-    """The pairs on the way from the start to ``(x, y)``."""
-    pairs: list[tuple[int, int]] = []
-    for farthest in reversed(history):
-        entered, before = _step(farthest, x - y)
-        pairs.extend((start_x + x - n, start_y + y - n) for n in range(1, x - entered + 1))
-        x = farthest[before]
-        y = x - before
-    return pairs[::-1]
+        if used < count:
+            result.append((x + used, y + used, count - used))
+            end_x, end_y = x + count, y + count
+    return result

@@ -63,6 +63,7 @@ def compare(
         matched=matched,
         connections=tuple(sorted(connections)),
         divergences=in_golden_order(divergences),
+        unrelated=pairing.unrelated,
     )
     return diff.mirrored() if exchanged else diff
 

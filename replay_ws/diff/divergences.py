@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from replay_ws.diff.keys import secrets
 from replay_ws.diff.model import Category, Detail, Divergence
-from replay_ws.diff.pairing import Move, Pair, Pairing, Pairs
+from replay_ws.diff.pairing import Move, Numbers, Pair, Pairing, Pairs
 from replay_ws.diff.payload import excerpt, explain, note
 from replay_ws.diff.sides import Side
 from replay_ws.events.model import Event
@@ -43,6 +43,11 @@ def find(
     divergences = [
         *finder.lacking(pairing.missing),
         *(found.mirrored() for found in _Finder(right, left).lacking(pairing.extra)),
+        *finder.unaligned(pairing.unaligned),
+        *(
+            found.mirrored()
+            for found in _Finder(right, left).unaligned(two[::-1] for two in pairing.unaligned)
+        ),
         *map(finder.moved, pairing.moved),
         *finder.changed(pairing.changed, conflicts, explain_max),
         *finder.mistimed(same, tolerance_ns),
@@ -92,21 +97,33 @@ class _Finder:
     def lacking(self, pairs: Iterable[Pair]) -> Iterator[Divergence]:
         """Events that only the left session delivered, each with its place in the right one."""
         for number, place in pairs:
-            event = self.left.side.events[number]
-            yield Divergence(
-                category=Category.MISSING,
-                connection=event.connection,
-                direction=event.direction,
-                type=event.type,
-                golden=number,
-                run=None,
-                golden_place=number,
-                run_place=place,
-                golden_ns=event.time_ns,
-                run_ns=None,
-                text=excerpt(event),
-                why=self.right.why_not(event),
-            )
+            yield self._missing(number, place)
+
+    def unaligned(self, strands: Iterable[Numbers]) -> Iterator[Divergence]:
+        """What only the left session delivered of strands without anything in common, at once."""
+        for own, other in strands:
+            if own:
+                place = other[0] - 1 if other else len(self.right.side.ids) - 1
+                yield self._missing(own[0], place, count=len(own))
+
+    def _missing(self, number: int, place: int, *, count: int = 1) -> Divergence:
+        event = self.left.side.events[number]
+        return Divergence(
+            category=Category.MISSING,
+            connection=event.connection,
+            direction=event.direction,
+            type=event.type,
+            golden=number,
+            run=None,
+            golden_place=number,
+            run_place=place,
+            golden_ns=event.time_ns,
+            run_ns=None,
+            text=excerpt(event),
+            why=self.right.why_not(event),
+            count=count,
+            details=(Detail(f"and {count - 1:,} more"),) if count > 1 else (),
+        )
 
     def moved(self, move: Move) -> Divergence:
         """A block that stands elsewhere in its strand."""

@@ -9,7 +9,7 @@ Its equal neighbours moved with it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from replay_ws.diff.align import Block, joined, once
 
@@ -30,46 +30,53 @@ def find_moves(
 
     Both are positions in ``ids``, in order; ``distance`` says how far two positions are apart.
     """
-    left_ids, right_ids = ids
-    partners: dict[int, int] = {}
-    if set(map(left_ids.__getitem__, left)).isdisjoint(map(right_ids.__getitem__, right)):
+    ours = list(map(ids[0].__getitem__, left))
+    theirs = list(map(ids[1].__getitem__, right))
+    if set(ours).isdisjoint(theirs):
         return []
-    left_counts, right_counts = Counter(left_ids), Counter(right_ids)
-    free_left, free_right = set(left), set(right)
-    for run in _common_runs(ids, left, right):
-        known = len(run) == RUN_LENGTHS[0] or any(
-            left_counts[left_ids[a]] == right_counts[left_ids[a]] == 1 for a, _ in run
-        )
-        if known or abs(distance(*run[0])) <= NEAR:
-            for a, b in run:
-                _take(partners, a, b, free_left, free_right)
-    for start in list(partners.items()):
-        for step in (-1, 1):
-            a, b = start[0] + step, start[1] + step
-            while a in free_left and b in free_right and left_ids[a] == right_ids[b]:
-                _take(partners, a, b, free_left, free_right)
-                a, b = a + step, b + step
-    return joined((a, b, 1) for a, b in sorted(partners.items()))
-
-
-def _common_runs(
-    ids: tuple[Sequence[int], Sequence[int]], left: Sequence[int], right: Sequence[int]
-) -> Iterator[list[tuple[int, int]]]:
-    """Runs that occur once on both sides, the longest first, as pairs of positions."""
+    counts = (Counter(ids[0]), Counter(ids[1]))
+    taken = _Taken(ids, set(left), set(right))
     for length in RUN_LENGTHS:
-        starts = once([ids[1][b] for b in right], length)
-        for run, start in once([ids[0][a] for a in left], length).items():
-            if run in starts:
-                there = starts[run]
-                yield list(
-                    zip(left[start : start + length], right[there : there + length], strict=True)
-                )
+        starts = once(theirs, length)
+        for run, i in once(ours, length).items():
+            if run not in starts or left[i] in taken.partners:
+                continue
+            j = starts[run]
+            if (
+                length == RUN_LENGTHS[0]
+                or any(counts[0][one] == counts[1][one] == 1 for one in ours[i : i + length])
+                or abs(distance(left[i], right[j])) <= NEAR
+            ):
+                for n in range(length):
+                    taken.grow(left[i + n], right[j + n])
+    return joined((a, b, 1) for a, b in sorted(taken.partners.items()))
 
 
-def _take(
-    partners: dict[int, int], a: int, b: int, free_left: set[int], free_right: set[int]
-) -> None:
-    if a in free_left and b in free_right:
-        partners[a] = b
-        free_left.remove(a)
-        free_right.remove(b)
+class _Taken:
+    """Which events moved where, and which are free to have moved."""
+
+    def __init__(
+        self,
+        ids: tuple[Sequence[int], Sequence[int]],
+        free_left: set[int],
+        free_right: set[int],
+    ) -> None:
+        self.ids = ids
+        self.free = (free_left, free_right)
+        self.partners: dict[int, int] = {}
+
+    def grow(self, left: int, right: int) -> None:
+        """Take two equal events, and their neighbours as long as these are equal and free."""
+        if self._take(left, right):
+            for step in (-1, 1):
+                a, b = left + step, right + step
+                while self._take(a, b):
+                    a, b = a + step, b + step
+
+    def _take(self, a: int, b: int) -> bool:
+        if a not in self.free[0] or b not in self.free[1] or self.ids[0][a] != self.ids[1][b]:
+            return False
+        self.partners[a] = b
+        self.free[0].remove(a)
+        self.free[1].remove(b)
+        return True

@@ -7,6 +7,8 @@ among what the time before has left over, and by a weaker likeness:
 2. within the gaps, events of equal content (JSON with other spaces, other secrets);
 3. anywhere in the strand, equal events again: they moved;
 4. within the gaps, events of the same family: they changed.
+
+Of a long strand in which next to nothing is equal, only the beginning is paired.
 """
 
 from __future__ import annotations
@@ -19,16 +21,19 @@ from itertools import accumulate
 from operator import itemgetter
 from typing import NamedTuple, Protocol, TypeAlias
 
-from replay_ws.diff.align import Block, Gap, as_bag, in_sequence
-from replay_ws.diff.keys import content, family
+from replay_ws.diff.align import Block, Gap, as_bag, common_prefix, in_sequence, is_related
 from replay_ws.diff.moves import find_moves
 from replay_ws.diff.sides import Side
 from replay_ws.events.log import Direction
-from replay_ws.events.model import Event
 
 Pair: TypeAlias = tuple[int, int]
 """Numbers of two events, one on each side."""
 
+Numbers: TypeAlias = tuple[Sequence[int], Sequence[int]]
+"""Numbers of events on both sides, rising."""
+
+UNRELATED_HEAD = 100
+"""How many events of either side are paired where a strand has nothing in common."""
 
 Match: TypeAlias = Callable[[Sequence[int], Sequence[int]], tuple[list[Block], list[Gap]]]
 """The blocks of two sequences that answer each other, and the gaps between them."""
@@ -101,6 +106,14 @@ class Pairing:
     moved: list[Move] = field(default_factory=list)
     missing: list[Pair] = field(default_factory=list)
     extra: list[Pair] = field(default_factory=list)
+    unaligned: list[Numbers] = field(default_factory=list)
+    """The events behind the beginning of strands that have nothing in common."""
+
+    @property
+    def unrelated(self) -> bool:
+        """Whether most of the sessions, as they have nothing in common, was not paired."""
+        unaligned = sum(len(left) + len(right) for left, right in self.unaligned)
+        return unaligned > 2 * len(self.same)
 
 
 def all_same(count: int) -> Pairing:
@@ -115,10 +128,6 @@ def pair(left: Side, right: Side, order: Order) -> Pairing:
     for numbers in _strands((left, right), order):
         _Strand((left, right), numbers).pair(order.match, pairing, same)
     return pairing
-
-
-Numbers: TypeAlias = tuple[Sequence[int], Sequence[int]]
-"""Numbers of events on both sides, rising."""
 
 
 def _strands(sides: tuple[Side, Side], order: Order) -> Iterable[Numbers]:
@@ -149,11 +158,20 @@ class _Strand:
     def pair(self, match: Match, into: Pairing, same: tuple[array[int], array[int]]) -> None:
         """Add the strand's events to a pairing, and the pairs of equal ones to ``same``."""
         blocks, gaps = match(*self.ids)
+        if gaps and not is_related(sum(count for _, _, count in blocks), *self.ids):
+            blocks, gaps = self._only_beginning(match, into)
         if gaps:
             blocks = [*blocks, *self._settle(match, blocks, gaps, into)]
         for a, b, count in blocks:
             same[0].extend(self.numbers[0][a : a + count])
             same[1].extend(self.numbers[1][b : b + count])
+
+    def _only_beginning(self, match: Match, into: Pairing) -> tuple[list[Block], list[Gap]]:
+        """Leave all but the first events aside; returns how these match."""
+        left, right = self.ids
+        end = common_prefix(left, right) + UNRELATED_HEAD
+        into.unaligned.append((self.numbers[0][end:], self.numbers[1][end:]))
+        return match(left[:end], right[:end])
 
     def _settle(
         self, match: Match, exact: list[Block], gaps: list[Gap], into: Pairing
@@ -176,16 +194,11 @@ class _Strand:
                 into.extra.append((right[b], _number(left, places.after(1, b))))
         return same
 
-    def _event(self, side: int, place: int) -> Event:
-        return self.sides[side].events[self.numbers[side][place]]
-
     def _family(self, side: int, place: int) -> Hashable:
-        return family(self._event(side, place))
+        return self.sides[side].family(self.numbers[side][place])
 
     def _content(self, side: int, place: int) -> Hashable:
-        event = self._event(side, place)
-        packed = content(event)
-        return self.ids[side][place] if packed is None else (family(event), packed)
+        return self.sides[side].content(self.numbers[side][place])
 
     def _match_gaps(
         self, match: Match, gaps: list[Gap], likeness: Callable[[int, int], Hashable]
@@ -196,6 +209,12 @@ class _Strand:
         for left, right in gaps:
             if not left or not right:
                 remaining.append((left, right))
+                continue
+            if len(left) == len(right) == 1:
+                if likeness(0, left[0]) == likeness(1, right[0]):
+                    pairs.append((left[0], right[0], 1))
+                else:
+                    remaining.append((left, right))
                 continue
             table: dict[Hashable, int] = {}
             blocks, inner = match(

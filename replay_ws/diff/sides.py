@@ -6,15 +6,16 @@ Of a million events, nearly all are only ever looked at as such a number.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
-from replay_ws.diff.keys import comparable, has_secret
+from replay_ws.diff.keys import comparable, content, has_secret
 from replay_ws.diff.model import Deliveries
 from replay_ws.diff.volatile import NO_RULES, Volatile
 from replay_ws.events.columns import Columns, Lane
+from replay_ws.events.log import Op
 from replay_ws.events.model import Event, Fate
 
 Body: TypeAlias = "str | bytes"
@@ -40,6 +41,7 @@ class Side(NamedTuple):
     columns: Columns
     ids: Sequence[int]
     with_secrets: Sequence[int]
+    rules: Volatile = NO_RULES
 
     @property
     def events(self) -> Sequence[Event]:
@@ -50,6 +52,18 @@ class Side(NamedTuple):
     def times(self) -> Sequence[int]:
         """When each event was delivered."""
         return self.columns.times
+
+    def content(self, number: int) -> Hashable:
+        """The event as data, whatever its spelling; its number where it is no data."""
+        packed = content(self.events[number], self.rules)
+        return self.ids[number] if packed is None else (self.family(number), packed)
+
+    def family(self, number: int) -> Hashable:
+        """What a changed event still has in common with what it was: lane, type, message or not."""
+        columns = self.columns
+        lane, kind = columns.lane_numbers[number], columns.kinds[number]
+        is_message = columns.ops[number] in (Op.TEXT, Op.OBJECT)
+        return (columns.lanes[lane], columns.types[kind], is_message)
 
     @property
     def connections(self) -> set[str]:
@@ -83,7 +97,7 @@ class Numbering:
         numbered = zip(groups, bodies, count(self.count), strict=False)
         ids = [number(body, new) for number, body, new in numbered]
         self.count += len(ids)
-        return Side(columns, ids, with_secrets)
+        return Side(columns, ids, with_secrets, rules)
 
 
 def columns_of(session: Deliveries) -> Columns:

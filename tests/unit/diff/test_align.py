@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from time import process_time
 
 import pytest
@@ -62,3 +63,30 @@ def test_unrelated_streams_cost_no_more_than_their_length_allows(values: int) ->
     start = process_time()
     in_sequence(stream(7), stream(11))
     assert process_time() - start < 20
+
+
+def test_a_hop_leads_over_a_gap_to_where_both_sides_agree_again() -> None:
+    a = list(range(5_000))
+    b = [*a[:1_000], -1, *a[1_003:2_000], *range(-90, -10), *a[2_000:4_000], *a[4_600:]]
+    blocks, gaps = in_sequence(a, b)
+    assert blocks == [
+        (0, 0, 1_000),
+        (1_003, 1_001, 997),
+        (2_000, 2_078, 2_000),
+        (4_600, 4_078, 400),
+    ]
+    assert [(len(x), len(y)) for x, y in gaps] == [(3, 1), (0, 80), (600, 0)]
+
+
+def test_of_a_block_that_moved_the_rest_is_the_alignment() -> None:
+    a = [n * n % 101 * 50 + n // 200 for n in range(50_000)]
+    b = [*a[:10_000], *a[15_000:40_000], *a[10_000:15_000], *a[40_000:]]
+    assert matched(a, b) == 45_000
+    assert len(in_sequence(a, b)[1]) == 2
+
+
+def test_long_sequences_without_anything_in_common_are_not_searched() -> None:
+    a, b = ([chance.randrange(12) for _ in range(9_000)] for chance in map(Random, "ab"))
+    assert matched(a, b) < 90
+    assert matched(a, a[::-1]) < 90
+    assert matched(a[:4_000], b[:4_000]) > 500
