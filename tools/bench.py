@@ -34,6 +34,7 @@ from replay_ws.cassette.format import SpanPacker
 from replay_ws.cassette.reader import read
 from replay_ws.sim.loop import VirtualLoop
 from replay_ws.sim.runner import run_program
+from tools.bench_diff import diff
 from tools.bench_modes import modes
 from tools.bench_peers import install_peers, races
 from tools.bench_plugin import plugin
@@ -262,6 +263,7 @@ BENCHES = {
         mock,
         replay,
         modes,
+        diff,
         loop,
         schedule,
         races,
