@@ -249,17 +249,30 @@ def compare(
     order: str = "causal",
     tolerance_ns: int = 0,
     ignore: Iterable[str] = (),
+    profile: str | Profile | None = None,
+    allow: Iterable[str] = ("framing",),
 ) -> Diff:
     """How ``run`` differs from ``golden`` in what was delivered: order, payload, timing, fate.
 
     ``order`` is ``total``, ``causal``, ``thread`` or ``bag``; deliveries that differ by no more
     than ``tolerance_ns`` are on time. ``ignore`` names values that may differ, as in
-    ``$.data.timestamp``, ``agent_started:$.run_id`` or ``$..id``.
+    ``$.data.timestamp``, ``agent_started:$.run_id`` or ``$..id``; ``allow`` names categories that
+    do not make the sessions different. With a ``profile`` events keep the order of cause and
+    effect that it states, and its checks are compared too.
     """
+    from replay_ws.compliance import load_profile
     from replay_ws.diff import compare as compare_sessions
 
     ours, theirs = session_of(golden), session_of(run)
-    return compare_sessions(ours, theirs, order=order, tolerance_ns=tolerance_ns, ignore=ignore)
+    return compare_sessions(
+        ours,
+        theirs,
+        order=order,
+        tolerance_ns=tolerance_ns,
+        ignore=ignore,
+        profile=load_profile(profile) if isinstance(profile, str) else profile,
+        allow=allow,
+    )
 
 
 def check(source: Source, *, profile: str | Profile | None = None) -> Report:

@@ -146,6 +146,17 @@ class Session:
         rows = [row for row, op in enumerate(log.ops) if op == Op.INCIDENT]
         return tuple(_incident(log, row) for row in rows)
 
+    @cached_property
+    def endings(self) -> tuple[Incident, ...]:
+        """How connections were accepted, refused and ended, by whomever, in order.
+
+        ``what`` is ``accepted`` (``about`` has the subprotocol), ``refused``, ``closed`` or
+        ``dropped``.
+        """
+        log = self.log
+        told = (_ending(log, row) for row, op in enumerate(log.ops) if op in _ENDING_OPS)
+        return tuple(ending for ending in told if ending.what in _ENDINGS)
+
     # --- events ----------------------------------------------------------------------------
 
     @cached_property
@@ -230,6 +241,28 @@ class Session:
     def __repr__(self) -> str:
         duration = time_text(self.end_ns)
         return f"<Session seed={self.seed} {self.ledger} in {duration}, ended {self.end['status']}>"
+
+
+_ENDING_OPS = frozenset({Op.ACCEPTED, Op.REFUSED, Op.CLOSE, Op.DROPPED, Op.INCIDENT})
+_ENDINGS = frozenset({"accepted", "refused", "closed", "dropped"})
+
+
+def _ending(log: Log, row: int) -> Incident:
+    """A row about the connection itself, as an incident."""
+    if log.ops[row] == Op.INCIDENT:
+        return _incident(log, row)
+    value, lane = log.value(row), log.lanes[row]
+    about: dict[str, Any] = {"by": Direction(lane & 1).name.lower()}
+    match Op(log.ops[row]):
+        case Op.ACCEPTED:
+            what, about = "accepted", {"subprotocol": value.get("subprotocol")}
+        case Op.REFUSED:
+            what, about = "refused", {"status": value.get("status")}
+        case Op.CLOSE:
+            what, about = "closed", about | {"code": value[0], "reason": value[1]}
+        case _:
+            what, about = "dropped", about | (value if isinstance(value, dict) else {})
+    return Incident(log.times[row], log.connections[lane >> 1].name, what, about)
 
 
 def _incident(log: Log, row: int) -> Incident:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from replay_ws.compliance.profile import (
     KINDS,
+    BeforeRule,
     Envelope,
     FieldRule,
     PairRule,
@@ -163,14 +164,21 @@ _KEYS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
         "at_most_once": _texts,
         "pairs": _tables,
         "fields": _tables,
+        "before": _tables,
         "severity": _severities,
         "weights": _weights,
     },
     Envelope: {"when": _places, "type": _pointer},
     PairRule: {"name": _text, "open": _texts, "close": _texts, "by": _pointers},
+    BeforeRule: {"first": _texts, "then": _texts, "by": _pointers, "then_by": _pointers},
     FieldRule: {"of": _texts, "name": _text, "at": _pointers, "is": _kind, "required": _flag},
 }
-_CLASSES: Mapping[str, type] = {"envelopes": Envelope, "pairs": PairRule, "fields": FieldRule}
+_CLASSES: Mapping[str, type] = {
+    "envelopes": Envelope,
+    "pairs": PairRule,
+    "fields": FieldRule,
+    "before": BeforeRule,
+}
 """What the tables under a key become."""
 
 _FIELDS = {"is": "kind"}

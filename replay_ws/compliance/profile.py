@@ -23,6 +23,9 @@ them, and where several are given, the first that holds something counts.
     pairs           what opens is closed: ``name``, ``open``, ``close``, ``by`` (its name)
     fields          ``of`` these types, the value ``at`` the first of these places ``is`` of this
                     kind; ``required``: and it is there. ``name`` is what a finding calls it
+    before          what follows what, also across directions and connections: ``then`` these types
+                    come after ``first`` these, where ``by`` and ``then_by`` name the same; for
+                    comparisons, as are ``pairs``, and no rule of its own
     severity        per rule: ``error`` (the default, but for ``known``) or ``warning``
     weights         per rule: how much each of its checks counts, 1 if not said
 """
@@ -90,6 +93,16 @@ class PairRule:
 
 
 @dataclass(frozen=True, slots=True)
+class BeforeRule:
+    """Types that come after others, and what names both sides; ``then_by`` is ``by`` if empty."""
+
+    first: tuple[str, ...]
+    then: tuple[str, ...]
+    by: tuple[Pointer, ...] = ()
+    then_by: tuple[Pointer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FieldRule:
     """A field of some types, where it is and what it is."""
 
@@ -124,6 +137,7 @@ class Profile:
     at_most_once: tuple[str, ...] = ()
     pairs: tuple[PairRule, ...] = ()
     fields: tuple[FieldRule, ...] = ()
+    before: tuple[BeforeRule, ...] = ()
     severity: Mapping[Rule, Severity] = field(default_factory=dict)
     weights: Mapping[Rule, int] = field(default_factory=dict)
 

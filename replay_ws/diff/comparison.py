@@ -7,16 +7,23 @@ and mirrored at the end if the left one was the run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from replay_ws.compliance import Profile
 from replay_ws.diff.align import common_prefix
+from replay_ws.diff.causality import Causes, causes_of, orphans, with_roots
 from replay_ws.diff.divergences import Story, find
+from replay_ws.diff.endings import find_endings
 from replay_ws.diff.ignoring import Lenient, rule_of
+from replay_ws.diff.judging import find_lapses
 from replay_ws.diff.keys import key, rank
-from replay_ws.diff.model import Deliveries, Diff, in_golden_order
+from replay_ws.diff.model import ALLOWED, Category, Deliveries, Diff, in_golden_order
 from replay_ws.diff.pairing import ORDERS, all_same, pair
 from replay_ws.diff.sides import Numbering, Side, are_equal, columns_of, undelivered_of
-from replay_ws.errors import ConfigError
+from replay_ws.errors import ConfigError, unknown
+
+_NO_CAUSES: Sequence[Causes] = ({}, {})
 
 
 def compare(
@@ -26,34 +33,56 @@ def compare(
     order: str = "causal",
     tolerance_ns: int = 0,
     ignore: Iterable[str] = (),
+    profile: Profile | None = None,
+    allow: Iterable[str] = ALLOWED,
     explain: int = 50,
 ) -> Diff:
     """How ``run`` differs from ``golden``.
 
-    ``order`` says which events must keep their order: all (``total``), those of one connection
-    (``causal``), those of one connection and direction (``thread``), none (``bag``). Events that
-    come up to ``tolerance_ns`` late or early are on time. ``ignore`` names values that may differ
-    (see ``replay_ws.diff.ignoring``). At most ``explain`` changed pairs have their payloads
+    ``order`` says which events must keep their order: all (``total``), those of one connection and
+    direction (``thread``), these and whatever follows its cause by the rules of ``profile``
+    (``causal``), none (``bag``). With a ``profile`` it is also told which of its checks either
+    session keeps to another degree. ``allow`` names categories that may differ; what differs so is
+    told, and does not make the sessions different. Events that come up to ``tolerance_ns`` late or
+    early are on time. ``ignore`` names values that may differ (see ``replay_ws.diff.ignoring``). At
+    most ``explain`` changed pairs have their payloads
     compared by JSON path; of the others it is said where their bytes differ.
 
     ``compare(a, b)`` equals ``compare(b, a).mirrored()``. Cost grows with the number of events and
-    of differences. Raises ConfigError for an unknown order, a negative tolerance, or a rule that is
-    none.
+    of differences. Raises ConfigError for an unknown order or category, a negative tolerance, or a
+    rule that is none.
     """
     if order not in ORDERS:
         raise ConfigError(f"unknown order {order!r}", mend=f"use one of: {', '.join(ORDERS)}")
     if tolerance_ns < 0:
         raise ConfigError(f"tolerance_ns is {tolerance_ns}", mend="give nanoseconds from 0 up")
+    rules_of = _rules_that_allow(allow)
     if rules := [rule_of(text) for text in ignore]:
         golden, run = Lenient(golden, rules), Lenient(run, rules)
     left, right = _stories(golden, run)
     exchanged = _stands_left(right.side, left.side)
     if exchanged:
         left, right = right, left
+        golden, run = run, golden
     equal = left.side.ids is right.side.ids
     pairing = all_same(len(left.side.ids)) if equal else pair(left.side, right.side, ORDERS[order])
+    causes = _NO_CAUSES
+    if order == "causal" and not equal:
+        causes = [causes_of(story.side.columns, profile) for story in (left, right)]
     matched, divergences = find(
-        left, right, pairing, tolerance_ns=tolerance_ns, explain_max=explain
+        left,
+        right,
+        pairing,
+        orphans(pairing.same, *causes),
+        tolerance_ns=tolerance_ns,
+        explain_max=explain,
+    )
+    divergences += find_endings(golden, run, left, right)
+    if profile and not equal:
+        divergences += find_lapses(left, right, profile)
+    told = (
+        found if found.rule else replace(found, rule=rules_of.get(found.category, ""))
+        for found in in_golden_order(divergences)
     )
     connections = left.side.connections | right.side.connections
     diff = Diff(
@@ -62,10 +91,19 @@ def compare(
         run_count=len(right.side.ids),
         matched=matched,
         connections=tuple(sorted(connections)),
-        divergences=in_golden_order(divergences),
+        divergences=tuple(with_roots(told, left.side, causes[0], ORDERS[order])),
         unrelated=pairing.unrelated,
     )
     return diff.mirrored() if exchanged else diff
+
+
+def _rules_that_allow(categories: Iterable[str]) -> dict[Category, str]:
+    """What allows each category."""
+    names = list(categories)
+    for name in names:
+        if name not in set(Category):
+            raise unknown("category", name, [category.value for category in Category])
+    return {Category(name): f"{name} is allowed" for name in names}
 
 
 def _stories(golden: Deliveries, run: Deliveries) -> tuple[Story, Story]:

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
+from replay_ws.diff import show
+from replay_ws.diff.causality import Orphan
 from replay_ws.diff.keys import secrets
 from replay_ws.diff.model import Category, Detail, Divergence
 from replay_ws.diff.pairing import Move, Numbers, Pair, Pairing, Pairs
 from replay_ws.diff.payload import excerpt, explain, note
 from replay_ws.diff.sides import Side
+from replay_ws.events.log import Op
 from replay_ws.events.model import Event
+
+_FRAMES = (Op.PING, Op.PONG)
+
+TAIL_MIN = 3
+"""Events at the end of a lane that are told as one truncation, at least."""
 
 EXPLAINED_SIZE_MAX = 256 * 1024
 """Bytes of changed payloads that are compared by path; what follows is compared as bytes."""
@@ -35,20 +44,32 @@ class Story(NamedTuple):
 
 
 def find(
-    left: Story, right: Story, pairing: Pairing, *, tolerance_ns: int, explain_max: int
+    left: Story,
+    right: Story,
+    pairing: Pairing,
+    orphaned: Collection[Orphan],
+    *,
+    tolerance_ns: int,
+    explain_max: int,
 ) -> tuple[int, list[Divergence]]:
-    """How many events match, and every divergence, with the left session as the golden."""
+    """How many events match, and every divergence, with the left session as the golden.
+
+    ``orphaned`` are equal events that follow other causes in each session.
+    """
     finder = _Finder(left, right)
     same, conflicts = finder.agree_on_secrets(pairing.same)
+    if orphaned:
+        without_cause = {orphan.pair for orphan in orphaned}
+        same = [pair for pair in same if pair not in without_cause]
+    mirror = _Finder(right, left)
     divergences = [
-        *finder.lacking(pairing.missing),
-        *(found.mirrored() for found in _Finder(right, left).lacking(pairing.extra)),
+        *finder.lacking(pairing.missing, pairing.extra),
+        *(found.mirrored() for found in mirror.lacking(pairing.extra, pairing.missing)),
         *finder.unaligned(pairing.unaligned),
-        *(
-            found.mirrored()
-            for found in _Finder(right, left).unaligned(two[::-1] for two in pairing.unaligned)
-        ),
+        *(found.mirrored() for found in mirror.unaligned(two[::-1] for two in pairing.unaligned)),
         *map(finder.moved, pairing.moved),
+        *map(finder.orphaned, orphaned),
+        *map(finder.retyped, pairing.retyped),
         *finder.changed(pairing.changed, conflicts, explain_max),
         *finder.mistimed(same, tolerance_ns),
         *finder.fates(),
@@ -77,7 +98,7 @@ class _Finder:
         golden, run = pair
         event = self.left.side.events[golden]
         return Divergence(
-            category=category,
+            category=Category.FRAMING if event.op in _FRAMES else category,
             connection=event.connection,
             direction=event.direction,
             type=event.type,
@@ -94,10 +115,45 @@ class _Finder:
             details=details,
         )
 
-    def lacking(self, pairs: Iterable[Pair]) -> Iterator[Divergence]:
-        """Events that only the left session delivered, each with its place in the right one."""
+    def lacking(self, pairs: list[Pair], others: list[Pair]) -> Iterator[Divergence]:
+        """Events that only the left session delivered, each with its place in the right one.
+
+        ``others`` are those that only the right one delivered.
+        """
+        tails = self._tails(pairs, others)
+        told = {number for tail in tails.values() for number in tail}
         for number, place in pairs:
-            yield self._missing(number, place)
+            if number in tails:
+                found = self._missing(number, place, count=len(tails[number]))
+                yield replace(found, category=Category.TRUNCATED, details=())
+            elif number not in told:
+                yield self._missing(number, place)
+
+    def _tails(self, pairs: list[Pair], others: list[Pair]) -> dict[int, list[int]]:
+        """The events by which a lane goes on where it ends in the right session, by their first."""
+        left, right = self.left.side.columns, self.right.side.columns
+        lacking, extra = {number for number, _ in pairs}, {number for number, _ in others}
+        lasts = zip(right.lane_numbers, range(len(right)), strict=True)
+        ended_by_extra = {right.lanes[lane] for lane, last in dict(lasts).items() if last in extra}
+        going_on = {left.lane_numbers[number] for number in lacking}
+        going_on = {lane for lane in going_on if left.lanes[lane] not in ended_by_extra}
+        tails: dict[int, list[int]] = {lane: [] for lane in going_on}
+        for number in reversed(range(len(left))):
+            if not going_on:
+                break
+            lane = left.lane_numbers[number]
+            if lane in going_on:
+                if number in lacking:
+                    tails[lane].append(number)
+                else:
+                    going_on.remove(lane)
+        return {tail[-1]: tail for tail in tails.values() if self._is_one(tail)}
+
+    def _is_one(self, tail: list[int]) -> bool:
+        """Whether these events are missing for one reason, and are enough to be told together."""
+        events = self.left.side.events
+        reasons = {self.right.why_not(events[number]) for number in tail}
+        return len(tail) >= TAIL_MIN and len(reasons) == 1
 
     def unaligned(self, strands: Iterable[Numbers]) -> Iterator[Divergence]:
         """What only the left session delivered of strands without anything in common, at once."""
@@ -109,7 +165,7 @@ class _Finder:
     def _missing(self, number: int, place: int, *, count: int = 1) -> Divergence:
         event = self.left.side.events[number]
         return Divergence(
-            category=Category.MISSING,
+            category=Category.FRAMING if event.op in _FRAMES else Category.MISSING,
             connection=event.connection,
             direction=event.direction,
             type=event.type,
@@ -132,6 +188,30 @@ class _Finder:
         return self._of_pair(
             Category.MOVED, pair, text=text, count=move.length, distance=move.distance
         )
+
+    def orphaned(self, orphan: Orphan) -> Divergence:
+        """An event that follows something else than its equal does."""
+        side = self.left if orphan.of_left else self.right
+        cause = side.side.events[orphan.cause]
+        named = f"{cause.type or 'its cause'} on {cause.connection}"
+        detail = Detail("follows", named, None)
+        return self._of_pair(
+            Category.MOVED,
+            orphan.pair,
+            text=excerpt(self.left.side.events[orphan.pair[0]]),
+            details=(detail if orphan.of_left else detail.mirrored(),),
+        )
+
+    def retyped(self, pair: Pair) -> Divergence:
+        """An event whose payload is there under another type or opcode."""
+        golden, run = self.left.side.events[pair[0]], self.right.side.events[pair[1]]
+        sides = {"type": (golden.type, run.type), "opcode": (golden.op.name, run.op.name)}
+        details = tuple(
+            Detail(name, show.value(old), show.value(new))
+            for name, (old, new) in sides.items()
+            if old != new
+        )
+        return self._of_pair(Category.RETYPED, pair, details=details)
 
     def changed(
         self, pairs: list[Pair], conflicts: list[Pair], explain_max: int

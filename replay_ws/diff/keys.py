@@ -86,6 +86,21 @@ def content(event: Event, rules: Volatile = NO_RULES) -> bytes | None:
     return _packed(event.op, body, rules.exact(event.op, event.type, body), blur=True)
 
 
+def untyped(event: Event) -> bytes:
+    """The payload without its type, as canonical bytes; empty if that is all of it."""
+    payload = data(event)
+    if isinstance(payload, dict):
+        payload = {name: value for name, value in payload.items() if name != "type"}
+    elif isinstance(payload, (str, bytes)):
+        return payload.encode("utf-8", "surrogatepass") if isinstance(payload, str) else payload
+    if not payload or len(event.body) > CONTENT_SIZE_MAX:
+        return b""
+    try:
+        return encode(_canonical(payload, blur=True))
+    except (EncodingError, RecursionError):
+        return b""
+
+
 def secrets(event: Event, partner: Event, rules: Volatile = NO_RULES) -> list[tuple[str, str]]:
     """The secrets of two equal events, each with the one that stands in its place."""
     if event.body == partner.body:

@@ -154,7 +154,10 @@ class Divergence:
             case Category.MOVED:
                 if self.count > 1:
                     facts.append(f"{self.count} events")
-                facts.append(f"{abs(self.distance)} {'earlier' if self.distance < 0 else 'later'}")
+                if self.distance:
+                    side = "earlier" if self.distance < 0 else "later"
+                    facts.append(f"{abs(self.distance)} {side}")
+                facts.extend(map(str, self.details))
             case Category.TIMING:
                 word = "late" if self.drift_ns > 0 else "early"
                 facts.append(f"{time_text(abs(self.drift_ns))} {word}")

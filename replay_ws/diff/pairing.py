@@ -61,7 +61,7 @@ class Order(NamedTuple):
 
 ORDERS: dict[str, Order] = {
     "total": Order(lambda on: None, in_sequence),
-    "causal": Order(lambda on: on.connection, in_sequence),
+    "causal": Order(lambda on: (on.connection, on.direction), in_sequence),
     "thread": Order(lambda on: (on.connection, on.direction), in_sequence),
     "bag": Order(lambda on: None, as_bag),
 }
@@ -103,6 +103,7 @@ class Pairing:
 
     same: Pairs
     changed: list[Pair] = field(default_factory=list)
+    retyped: list[Pair] = field(default_factory=list)
     moved: list[Move] = field(default_factory=list)
     missing: list[Pair] = field(default_factory=list)
     extra: list[Pair] = field(default_factory=list)
@@ -180,10 +181,12 @@ class _Strand:
         same, gaps = self._match_gaps(match, gaps, self._content)
         moves, gaps = self._moves(gaps, _Places([*exact, *same]))
         changed, gaps = self._match_gaps(match, gaps, self._family)
+        retyped, gaps = self._match_gaps(match, gaps, self._untyped)
 
-        places = _Places([*exact, *same, *changed])
+        places = _Places([*exact, *same, *changed, *retyped])
         left, right = self.numbers
-        into.changed += [(left[a + n], right[b + n]) for a, b, size in changed for n in range(size)]
+        into.changed += [(left[a], right[b]) for a, b, _ in changed]
+        into.retyped += [(left[a], right[b]) for a, b, _ in retyped]
         into.moved += [
             Move(left[a], right[b], length, places.distance(a, b)) for a, b, length in moves
         ]
@@ -197,13 +200,16 @@ class _Strand:
     def _family(self, side: int, place: int) -> Hashable:
         return self.sides[side].family(self.numbers[side][place])
 
+    def _untyped(self, side: int, place: int) -> Hashable:
+        return self.sides[side].untyped(self.numbers[side][place])
+
     def _content(self, side: int, place: int) -> Hashable:
         return self.sides[side].content(self.numbers[side][place])
 
     def _match_gaps(
         self, match: Match, gaps: list[Gap], likeness: Callable[[int, int], Hashable]
     ) -> tuple[list[Block], list[Gap]]:
-        """Pairs within the gaps by a likeness of their own, and the gaps that remain."""
+        """Single pairs in the gaps by a likeness of their own, and the gaps that remain."""
         pairs: list[Block] = []
         remaining: list[Gap] = []
         for left, right in gaps:

@@ -5,13 +5,15 @@ Of a million events, nearly all are only ever looked at as such a number.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from array import array
+from bisect import bisect_left
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
-from replay_ws.diff.keys import comparable, content, has_secret
+from replay_ws.diff.align import agreement
+from replay_ws.diff.keys import comparable, content, has_secret, untyped
 from replay_ws.diff.model import Deliveries
 from replay_ws.diff.volatile import NO_RULES, Volatile
 from replay_ws.events.columns import Columns, Lane
@@ -65,6 +67,12 @@ class Side(NamedTuple):
         is_message = columns.ops[number] in (Op.TEXT, Op.OBJECT)
         return (columns.lanes[lane], columns.types[kind], is_message)
 
+    def untyped(self, number: int) -> Hashable:
+        """The event without its type and opcode; its number where nothing else is in it."""
+        bare = untyped(self.events[number])
+        columns = self.columns
+        return (columns.lanes[columns.lane_numbers[number]], bare) if bare else self.ids[number]
+
     @property
     def connections(self) -> set[str]:
         """Names of the connections on which anything was delivered."""
@@ -73,31 +81,105 @@ class Side(NamedTuple):
 
 
 @dataclass(slots=True)
-class Numbering:
-    """Numbers for the events of several sessions: a table per lane, opcode and type, by body."""
+class _Numbered:
+    """A session on the way to be a side: ``groups`` are the numbers of the tables of its events."""
 
-    tables: defaultdict[tuple[Lane, int, str], dict[Body, int]] = field(
-        default_factory=lambda: defaultdict(dict)
-    )
+    columns: Columns
+    groups: Sequence[int]
+    ids: list[int] = field(default_factory=list)
+    with_secrets: list[int] = field(default_factory=list)
+
+    def take(self, other: _Numbered, start: int, size: int) -> None:
+        """Go on with the numbers of another session, which has the same from ``start`` on."""
+        later = len(self.ids) - start
+        secrets = other.with_secrets
+        within = slice(bisect_left(secrets, start), bisect_left(secrets, start + size))
+        self.with_secrets.extend(number + later for number in secrets[within])
+        self.ids.extend(other.ids[start : start + size])
+
+
+@dataclass(slots=True)
+class Numbering:
+    """Numbers for the events of several sessions: a table per lane, opcode and type, by body.
+
+    A session goes along with the first one for long stretches, more often than not; what is equal
+    there byte for byte takes its numbers from there.
+    """
+
+    rules: Volatile = NO_RULES
+    first: _Numbered | None = None
+    groups: dict[tuple[Lane, int, str], int] = field(default_factory=dict)
+    tables: list[dict[Body, int]] = field(default_factory=list)
     count: int = 0
 
-    def side(self, columns: Columns, rules: Volatile = NO_RULES) -> Side:
-        """The side of a session; ``rules`` say what is exact of an event."""
-        bodies = list(columns.bodies)
-        with_secrets = [n for n, body in enumerate(bodies) if has_secret(body)]
-        for n in range(len(bodies)) if rules else with_secrets:
-            kind = columns.types[columns.kinds[n]]
-            bodies[n] = comparable(columns.ops[n], kind, bodies[n], rules)
-        columns_of_group = (columns.lane_numbers, columns.ops, columns.kinds)
-        number_in = {
-            (lane, op, kind): self.tables[columns.lanes[lane], op, columns.types[kind]].setdefault
-            for lane, op, kind in set(zip(*columns_of_group, strict=True))
+    def side(self, columns: Columns) -> Side:
+        """The side of a session."""
+        own = _Numbered(columns, self._groups_of(columns))
+        if self.first is None:
+            self.first = own
+        else:
+            for start, there, size in _stretches(own, self.first):
+                self._number(own, start)
+                own.take(self.first, there, size)
+        self._number(own, len(columns))
+        self.count += len(columns)
+        return Side(columns, own.ids, own.with_secrets, self.rules)
+
+    def _groups_of(self, columns: Columns) -> Sequence[int]:
+        """Per event the number of its table."""
+        numbers = {
+            (lane, op, kind): self.groups.setdefault(
+                (columns.lanes[lane], op, columns.types[kind]), len(self.groups)
+            )
+            for lane, op, kind in set(_triples(columns))
         }
-        groups = map(number_in.__getitem__, zip(*columns_of_group, strict=True))
-        numbered = zip(groups, bodies, count(self.count), strict=False)
-        ids = [number(body, new) for number, body, new in numbered]
-        self.count += len(ids)
-        return Side(columns, ids, with_secrets, rules)
+        self.tables += [{} for _ in range(len(self.groups) - len(self.tables))]
+        return array("I", map(numbers.__getitem__, _triples(columns)))
+
+    def _number(self, own: _Numbered, stop: int) -> None:
+        """Number the events up to ``stop`` by the tables."""
+        ids, columns = own.ids, own.columns
+        start = len(ids)
+        rules, tables = self.rules, self.tables
+        new = count(self.count + start)
+        bodies: Sequence[Body] = columns.bodies[start:stop]
+        for body, group, number in zip(bodies, own.groups[start:stop], new, strict=False):
+            holds_secret = has_secret(body)
+            if holds_secret:
+                own.with_secrets.append(len(ids))
+            if holds_secret or rules:
+                kind = columns.types[columns.kinds[len(ids)]]
+                body = comparable(columns.ops[len(ids)], kind, body, rules)
+            ids.append(tables[group].setdefault(body, number))
+
+
+HOPS = [(i, reach - i) for reach in range(1, 5) for i in range(reach + 1)]
+AGREEMENT = 4
+SKIPPED = 16
+"""After a difference, up to four events are hopped over if then as many agree; or else sixteen."""
+
+
+def _stretches(one: _Numbered, other: _Numbered) -> Iterator[tuple[int, int, int]]:
+    """Where two sessions go along with each other, as ``(x, y, size)``, rising in both."""
+    x, y = 0, 0
+    bodies, other_bodies = one.columns.bodies, other.columns.bodies
+    while (most := min(len(bodies) - x, len(other_bodies) - y)) > 0:
+        size = agreement(bodies, other_bodies, x, y, most)
+        size = agreement(one.groups, other.groups, x, y, size)
+        if size:
+            yield x, y, size
+            x, y = x + size, y + size
+        near, there = bodies[x : x + 8], other_bodies[y : y + 8]
+        for i, j in HOPS:
+            if near[i : i + AGREEMENT] == there[j : j + AGREEMENT]:
+                x, y = x + i, y + j
+                break
+        else:
+            x, y = x + SKIPPED, y + SKIPPED
+
+
+def _triples(columns: Columns) -> Iterator[tuple[int, int, int]]:
+    return zip(columns.lane_numbers, columns.ops, columns.kinds, strict=True)
 
 
 def columns_of(session: Deliveries) -> Columns:

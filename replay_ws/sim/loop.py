@@ -51,8 +51,7 @@ Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
 
 # Cyclic garbage is looked for at the end of these turns only, where the run's author asks for it:
-# among what is new, and everywhere whenever the turns have doubled, so that what a long run keeps
-# is not looked through again and again.
+# among what is new, and in all that a long run keeps whenever its turns have doubled.
 _TURNS_PER_COLLECTION = 4096
 
 # Python 3.11 has no eager tasks.

@@ -67,7 +67,7 @@ def test_an_extra_event_may_come_before_all_others() -> None:
 
 def test_hundreds_of_divergences_make_a_page() -> None:
     golden = session(*(f"event {number}" for number in range(300)))
-    shown = lines(golden, session("another"))
+    shown = lines(golden, session(*(f"another {number}" for number in range(300))))
     assert len(shown) <= 40
     assert any(line.endswith(" more") for line in shown)
     assert shown[-1] == "next: replay-ws diff golden.rws run.rws --json   (all of them)"
