@@ -108,6 +108,18 @@ class Session:
         return state.hexdigest()
 
     @cached_property
+    def behaviour(self) -> str:
+        """What was delivered, whatever the interleaving: equal for runs of the same causes.
+
+        Times do not count; causes are as the session's profile has them. 16 hexadecimal digits.
+        """
+        from replay_ws.compliance import load_profile, profile_names
+        from replay_ws.diff.causality import behaviour
+
+        known = self.profile in profile_names()
+        return behaviour(self.columns(), load_profile(self.profile) if known else None)
+
+    @cached_property
     def plan(self) -> Plan:
         """Every decision that was taken."""
         return plan_of(self.log)

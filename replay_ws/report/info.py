@@ -55,6 +55,7 @@ class Info:
             "types": _types_text(session),
             "digest": session.digest,
             "fingerprint": session.fingerprint,
+            "behaviour": session.behaviour,
             **{clean(name): clean(str(value)) for name, value in self.volatile.items()},
         }
         for name, value in facts.items():

@@ -35,6 +35,7 @@ def session_dict(session: Session) -> dict[str, Any]:
         "ledger": ledger_dict(session.ledger),
         "digest": session.digest,
         "fingerprint": session.fingerprint,
+        "behaviour": session.behaviour,
     }
 
 

@@ -95,6 +95,13 @@ def test_seed_and_configuration_are_in_the_digest_and_not_in_the_fingerprint() -
         assert other.fingerprint == one.fingerprint
 
 
+def test_the_behaviour_is_what_arrived_on_each_lane_without_its_times() -> None:
+    one, late, other = (
+        sent(TOKEN, **more).session for more in ({}, {"latency_ms": 1}, {"thread": "x"})
+    )
+    assert one.behaviour == late.behaviour != other.behaviour
+
+
 @pytest.mark.parametrize(
     "fields",
     [
