@@ -81,7 +81,9 @@ def compare(
     if profile and not equal:
         divergences += find_lapses(left, right, profile)
     told = (
-        found if found.rule else replace(found, rule=rules_of.get(found.category, ""))
+        replace(found, rule=found.rule or rules_of[found.category])
+        if found.category in rules_of
+        else found
         for found in in_golden_order(divergences)
     )
     connections = left.side.connections | right.side.connections

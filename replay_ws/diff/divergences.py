@@ -234,7 +234,7 @@ class _Finder:
         left, right = self.left.side, self.right.side
         golden_ns, run_ns = left.times, right.times
         for golden, run in pairs:
-            if abs(run_ns[run] - golden_ns[golden]) > tolerance_ns:
+            if not -tolerance_ns <= run_ns[run] - golden_ns[golden] <= tolerance_ns:
                 event = left.events[golden]
                 text = "" if event.type else excerpt(event)
                 yield self._of_pair(Category.TIMING, (golden, run), text=text)

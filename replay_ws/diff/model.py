@@ -112,17 +112,24 @@ class Divergence:
 
     def mirrored(self) -> Divergence:
         """The same with the sides exchanged."""
-        return replace(
-            self,
+        return Divergence(  # in words rather than by `replace`: of a long diff, every one is
             category=self.category.mirrored(),
+            connection=self.connection,
+            direction=self.direction,
+            type=self.type,
             golden=self.run,
             run=self.golden,
             golden_place=self.run_place,
             run_place=self.golden_place,
             golden_ns=self.run_ns,
             run_ns=self.golden_ns,
+            text=self.text,
+            why=self.why,
+            count=self.count,
             distance=-self.distance,
-            details=tuple(detail.mirrored() for detail in self.details),
+            details=tuple([detail.mirrored() for detail in self.details]),
+            root=self.root,
+            rule=self.rule,
         )
 
     @property

@@ -140,16 +140,16 @@ class Numbering:
         """Number the events up to ``stop`` by the tables."""
         ids, columns = own.ids, own.columns
         start = len(ids)
-        rules, tables = self.rules, self.tables
+        tables, by_rules = self.tables, bool(self.rules)
         new = count(self.count + start)
         bodies: Sequence[Body] = columns.bodies[start:stop]
         for body, group, number in zip(bodies, own.groups[start:stop], new, strict=False):
             holds_secret = has_secret(body)
             if holds_secret:
                 own.with_secrets.append(len(ids))
-            if holds_secret or rules:
+            if holds_secret or by_rules:
                 kind = columns.types[columns.kinds[len(ids)]]
-                body = comparable(columns.ops[len(ids)], kind, body, rules)
+                body = comparable(columns.ops[len(ids)], kind, body, self.rules)
             ids.append(tables[group].setdefault(body, number))
 
 
