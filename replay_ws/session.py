@@ -6,6 +6,7 @@ objects follow from it; each is worked out when it is first asked for.
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -166,7 +167,7 @@ class Session:
         ``dropped``.
         """
         log = self.log
-        told = (_ending(log, row) for row, op in enumerate(log.ops) if op in _ENDING_OPS)
+        told = (_ending(log, found.start()) for found in _ENDING_OPS.finditer(log.ops))
         return tuple(ending for ending in told if ending.what in _ENDINGS)
 
     # --- events ----------------------------------------------------------------------------
@@ -255,7 +256,10 @@ class Session:
         return f"<Session seed={self.seed} {self.ledger} in {duration}, ended {self.end['status']}>"
 
 
-_ENDING_OPS = frozenset({Op.ACCEPTED, Op.REFUSED, Op.CLOSE, Op.DROPPED, Op.INCIDENT})
+# A search for bytes reads a column of a million ops in a millisecond; so few of them are endings.
+_ENDING_OPS = re.compile(
+    b"[%b]" % re.escape(bytes([Op.ACCEPTED, Op.REFUSED, Op.CLOSE, Op.DROPPED, Op.INCIDENT]))
+)
 _ENDINGS = frozenset({"accepted", "refused", "closed", "dropped"})
 
 

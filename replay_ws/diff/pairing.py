@@ -135,7 +135,9 @@ def _strands(sides: tuple[Side, Side], order: Order) -> Iterable[Numbers]:
     """The events of each strand, in the order in which the strands begin."""
     names = [[order.strand(lane) for lane in side.columns.lanes] for side in sides]
     lanes = [side.columns.lane_numbers for side in sides]
-    met = {named[lane]: None for named, own in zip(names, lanes, strict=True) for lane in own}
+    met = dict.fromkeys(
+        named[lane] for named, own in zip(names, lanes, strict=True) for lane in dict.fromkeys(own)
+    )
     if len(met) == 1:
         return [(range(len(lanes[0])), range(len(lanes[1])))]
     strands = {name: (array("q"), array("q")) for name in met}

@@ -153,29 +153,37 @@ class Numbering:
             ids.append(tables[group].setdefault(body, number))
 
 
-HOPS = [(i, reach - i) for reach in range(1, 5) for i in range(reach + 1)]
+HOP_MAX = 4
 AGREEMENT = 4
-SKIPPED = 16
-"""After a difference, up to four events are hopped over if then as many agree; or else sixteen."""
+"""After a difference, so many events are hopped over at most, if then so many agree."""
+
+_HOPS = [(i, reach - i) for reach in range(1, HOP_MAX + 1) for i in range(reach + 1)]
+_SKIP = 16
+_TRIES = 64
+_STEADY = 24
 
 
 def _stretches(one: _Numbered, other: _Numbered) -> Iterator[tuple[int, int, int]]:
-    """Where two sessions go along with each other, as ``(x, y, size)``, rising in both."""
-    x, y = 0, 0
+    """Where two sessions go along with each other, as ``(x, y, size)``, rising in both.
+
+    It ends where the stretches get so short that looking for them does not pay.
+    """
+    x, y, found, tries = 0, 0, 0, 0
     bodies, other_bodies = one.columns.bodies, other.columns.bodies
     while (most := min(len(bodies) - x, len(other_bodies) - y)) > 0:
         size = agreement(bodies, other_bodies, x, y, most)
         size = agreement(one.groups, other.groups, x, y, size)
         if size:
             yield x, y, size
-            x, y = x + size, y + size
-        near, there = bodies[x : x + 8], other_bodies[y : y + 8]
-        for i, j in HOPS:
-            if near[i : i + AGREEMENT] == there[j : j + AGREEMENT]:
-                x, y = x + i, y + j
-                break
-        else:
-            x, y = x + SKIPPED, y + SKIPPED
+            x, y, found = x + size, y + size, found + size
+        tries += 1
+        if tries % _TRIES == 0 and found < _STEADY * tries:
+            return
+        near = bodies[x : x + HOP_MAX + AGREEMENT]
+        there = other_bodies[y : y + HOP_MAX + AGREEMENT]
+        hops = (h for h in _HOPS if near[h[0] :][:AGREEMENT] == there[h[1] :][:AGREEMENT])
+        i, j = next(hops, (_SKIP, _SKIP))
+        x, y = x + i, y + j
 
 
 def _triples(columns: Columns) -> Iterator[tuple[int, int, int]]:
