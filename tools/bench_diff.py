@@ -26,7 +26,7 @@ HEADLINE = 1_000_000
 BUDGETS_S = {"1 % edited": 3, "block moved": 5, "10 % edited": 10, "unrelated": 10, "disjoint": 10}
 _BYTES = 200
 """What a comparison may hold per event of both sessions, beyond the sessions."""
-PATIENCE_S = 60
+PATIENCE_S = 30
 
 
 class Told(NamedTuple):

@@ -107,7 +107,7 @@ class _Finder:
             golden_place=golden,
             run_place=run,
             golden_ns=event.time_ns,
-            run_ns=self.right.side.events[run].time_ns,
+            run_ns=self.right.side.times[run],
             text=text,
             why=why,
             count=count,

@@ -294,4 +294,4 @@ def in_golden_order(divergences: Iterable[Divergence]) -> tuple[Divergence, ...]
 
 def _golden_order(found: Divergence) -> tuple[object, ...]:
     places = (found.golden_place, found.golden is None, found.run_place, found.run is None)
-    return (*places, found.category.value, found.connection, found.direction, found.type)
+    return (*places, found.category, found.connection, found.direction, found.type)
