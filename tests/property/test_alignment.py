@@ -12,9 +12,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from replay_ws.diff import Category, Diff, Divergence, align, compare, pairing
+from replay_ws.diff.keys import has_secret, key
+from replay_ws.diff.sides import Numbering, columns_of
 from replay_ws.events.model import Event
 from tests.helpers import Told, event, session
-from tests.property.test_diff import orders
+from tests.property.test_diff import orders, pairs
 
 few = st.lists(st.integers(0, 3), max_size=40)
 many = st.lists(st.integers(0, 40), max_size=40)
@@ -94,6 +96,19 @@ def test_agreement_is_counted_to_the_item_in_both_directions(
     behind = [one == other for one, other in zip(a[:at][::-1], b[:at][::-1], strict=True)]
     assert align.agreement(a, b, at, at, len(ahead)) == sum(accumulate(ahead, min))
     assert align.agreement_back(a, b, at, at, at) == sum(accumulate(behind, min))
+
+
+@given(pairs)
+def test_events_have_equal_numbers_if_and_only_if_they_are_equal(pair: tuple[Told, Told]) -> None:
+    numbering = Numbering()
+    sides = [numbering.side(columns_of(one)) for one in pair]
+    events = [one for side in sides for one in side.events]
+    numbers = [number for side in sides for number in side.ids]
+    keys = list(map(key, events))
+    assert len(set(zip(keys, numbers, strict=True))) == len(set(keys)) == len(set(numbers))
+    for side in sides:
+        holding = [number for number, one in enumerate(side.events) if has_secret(one.body)]
+        assert list(side.with_secrets) == holding
 
 
 def told(items: list[int]) -> Told:
