@@ -14,7 +14,8 @@ before leaves over, and none is quadratic:
    shortest edit script, large gaps at most ``EDITS_MAX`` edits at a time: then the path that came
    farthest is kept, and the search goes on from its end. All searches share one budget.
 
-Of long sequences with next to nothing in common, nothing more is looked for after step 3.
+Of long sequences that have next to no anchors, and of which the beginning is not alike either,
+nothing more is looked for after step 3.
 
 The result depends on which items are equal and on nothing else: not on their numbers, and not on
 hash seeds. It does depend on which side comes first; ``compare`` always puts the same one there.
@@ -70,6 +71,9 @@ SMALL_GAP = 4096
 
 EDITS_MAX = 64
 """Insertions and deletions after which a search of a larger gap keeps the best path it has."""
+
+PROBE = 1024
+"""Items that are searched before sequences without anchors are called unrelated."""
 
 DEPTH_MAX = 24
 """Times that a gap may be divided by anchors; what is left then is searched."""
@@ -201,7 +205,8 @@ class _Alignment:
         waiting = [(gap, 0) for gap in gaps]
         if _size(rest) > SMALL_GAP:
             waiting += self._divide(rest, 0) or [(rest, DEPTH_MAX)]
-            if not is_related(sum(count for _, _, count in self.blocks), self.a, self.b):
+            anchored = sum(count for _, _, count in self.blocks)
+            if not is_related(anchored, self.a, self.b) and not self._goes_along(rest):
                 return
         else:
             waiting.append((rest, 0))
@@ -274,6 +279,12 @@ class _Alignment:
         return [*gaps, ((at_x, a_end, at_y, b_end), depth + 1)] if anchors else []
 
     # --- search ----------------------------------------------------------------------------
+
+    def _goes_along(self, rect: Rect) -> bool:
+        """Whether few edits lead far, as they do where items repeat too much to be anchors."""
+        a, _, b, _ = rect
+        ours, theirs = list(self.a[a : a + PROBE]), list(self.b[b : b + PROBE])
+        return len(pairs_along(ours, theirs, 0, 0, EDITS_MAX)[0]) >= 2 * EDITS_MAX
 
     def _search(self, rect: Rect) -> None:
         """Take the pairs along a short edit script of what both sides have."""

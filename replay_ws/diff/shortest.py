@@ -21,7 +21,7 @@ def pairs_along(
     for edits in range(edits_max + 1):
         history.append(farthest.copy())
         diagonals = range(_within(-edits, -end_y), _within(edits, end_x) + 1, 2)
-        steps += 2 * len(diagonals)
+        steps += len(diagonals)
         for k in diagonals:
             x, _ = _step(farthest, k)
             y = x - k

@@ -90,3 +90,10 @@ def test_long_sequences_without_anything_in_common_are_not_searched() -> None:
     assert matched(a, b) < 90
     assert matched(a, a[::-1]) < 90
     assert matched(a[:4_000], b[:4_000]) > 500
+
+
+@pytest.mark.parametrize("values", [1, 2, 5])
+def test_few_values_that_come_again_and_again_are_aligned_without_anchors(values: int) -> None:
+    a = [number % values for number in range(20_000)]
+    b = [item for number, item in enumerate(a) if number * number % 11 != 3]
+    assert matched(a, b) == len(b)
