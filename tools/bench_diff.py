@@ -47,11 +47,10 @@ class Failed(NamedTuple):
 
 
 def _ours(golden: Stream, run: Stream) -> Callable[[], int]:
-    from deepdiff import DeepDiff  # what explains pairs is loaded with the first of them
-
     from replay_ws import compare
 
-    assert not DeepDiff([], [])
+    # The first comparison loads what the others need, deepdiff among it.
+    compare(*(session(STREAMS["unique"](1, seed)) for seed in (1, 2)))
     sides = (session(golden), session(run))
     return lambda: len(compare(*sides, tolerance_ns=10**12).divergences)
 
