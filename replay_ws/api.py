@@ -6,7 +6,7 @@ A session, the result of a run or the path of a cassette will do as input.
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -249,6 +249,7 @@ def compare(
     order: str = "causal",
     tolerance_ns: int = 0,
     ignore: Iterable[str] = (),
+    volatile: Mapping[str, object] | None = None,
     profile: str | Profile | None = None,
     allow: Iterable[str] = ("framing",),
 ) -> Diff:
@@ -256,9 +257,11 @@ def compare(
 
     ``order`` is ``total``, ``causal``, ``thread`` or ``bag``; deliveries that differ by no more
     than ``tolerance_ns`` are on time. ``ignore`` names values that may differ, as in
-    ``$.data.timestamp``, ``agent_started:$.run_id`` or ``$..id``; ``allow`` names categories that
-    do not make the sessions different. With a ``profile`` events keep the order of cause and
-    effect that it states, and its checks are compared too.
+    ``$.data.timestamp``, ``agent_started:$.run_id`` or ``$..id``; ``volatile`` says what they may
+    be, as in ``{"**.run_id": "id:run", "**.ts": "clock"}``: names answer each other one to one.
+    ``allow`` names categories that do not make the sessions different. With a ``profile`` events
+    keep the order of cause and effect that it states, its own volatile values are known, and its
+    checks are compared too.
     """
     from replay_ws.compliance import load_profile
     from replay_ws.diff import compare as compare_sessions
@@ -270,6 +273,7 @@ def compare(
         order=order,
         tolerance_ns=tolerance_ns,
         ignore=ignore,
+        volatile=volatile,
         profile=load_profile(profile) if isinstance(profile, str) else profile,
         allow=allow,
     )

@@ -7,7 +7,7 @@ and mirrored at the end if the left one was the run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from replay_ws.compliance import Profile
@@ -15,12 +15,14 @@ from replay_ws.diff.align import common_prefix
 from replay_ws.diff.causality import Causes, causes_of, orphans, with_roots
 from replay_ws.diff.divergences import Story, find
 from replay_ws.diff.endings import find_endings
-from replay_ws.diff.ignoring import Lenient, rule_of
+from replay_ws.diff.identity import Agreement, settle
 from replay_ws.diff.judging import find_lapses
 from replay_ws.diff.keys import key, rank
+from replay_ws.diff.lanes import find_renamed, renamed, under
 from replay_ws.diff.model import ALLOWED, Category, Deliveries, Diff, in_golden_order
-from replay_ws.diff.pairing import ORDERS, all_same, pair
+from replay_ws.diff.pairing import ORDERS, Pairing, all_same, pair
 from replay_ws.diff.sides import Numbering, Side, are_equal, columns_of, undelivered_of
+from replay_ws.diff.volatile import CONNECTION, Volatile, volatile_of
 from replay_ws.errors import ConfigError, unknown
 
 _NO_CAUSES: Sequence[Causes] = ({}, {})
@@ -33,6 +35,7 @@ def compare(
     order: str = "causal",
     tolerance_ns: int = 0,
     ignore: Iterable[str] = (),
+    volatile: Mapping[str, object] | None = None,
     profile: Profile | None = None,
     allow: Iterable[str] = ALLOWED,
     explain: int = 50,
@@ -44,9 +47,11 @@ def compare(
     (``causal``), none (``bag``). With a ``profile`` it is also told which of its checks either
     session keeps to another degree. ``allow`` names categories that may differ; what differs so is
     told, and does not make the sessions different. Events that come up to ``tolerance_ns`` late or
-    early are on time. ``ignore`` names values that may differ (see ``replay_ws.diff.ignoring``). At
-    most ``explain`` changed pairs have their payloads
-    compared by JSON path; of the others it is said where their bytes differ.
+    early are on time. ``volatile`` names values that differ from run to run and says what they may
+    be, as does the table of that name in ``profile`` (see ``replay_ws.diff.ignoring`` and
+    ``replay_ws.diff.checks``); in places that ``ignore`` names anything may stand. At most
+    ``explain`` changed pairs have their payloads compared by JSON path; of the others it is said
+    where their bytes differ.
 
     ``compare(a, b)`` equals ``compare(b, a).mirrored()``. Cost grows with the number of events and
     of differences. Raises ConfigError for an unknown order or category, a negative tolerance, or a
@@ -57,15 +62,17 @@ def compare(
     if tolerance_ns < 0:
         raise ConfigError(f"tolerance_ns is {tolerance_ns}", mend="give nanoseconds from 0 up")
     rules_of = _rules_that_allow(allow)
-    if rules := [rule_of(text) for text in ignore]:
-        golden, run = Lenient(golden, rules), Lenient(run, rules)
-    left, right = _stories(golden, run)
+    rules = volatile_of(getattr(profile, "volatile", None), volatile, ignore=ignore)
+    left, right = _stories(golden, run, rules)
     exchanged = _stands_left(right.side, left.side)
     if exchanged:
         left, right = right, left
         golden, run = run, golden
     equal = left.side.ids is right.side.ids
-    pairing = all_same(len(left.side.ids)) if equal else pair(left.side, right.side, ORDERS[order])
+    names = {} if equal else renamed(left.side.columns, right.side.columns, rules)
+    if names:
+        left, right = _under_names(left, right, names, rules)
+    pairing, agreement = _settled(left.side, right.side, order, rules, names)
     causes = _NO_CAUSES
     if order == "causal" and not equal:
         causes = [causes_of(story.side.columns, profile) for story in (left, right)]
@@ -73,11 +80,13 @@ def compare(
         left,
         right,
         pairing,
+        agreement,
         orphans(pairing.same, *causes),
         tolerance_ns=tolerance_ns,
         explain_max=explain,
     )
-    divergences += find_endings(golden, run, left, right)
+    divergences += find_renamed(names, rules.allows_renaming)
+    divergences += find_endings(golden, run, left, right, names)
     if profile and not equal:
         divergences += find_lapses(left, right, profile)
     told = (
@@ -108,18 +117,44 @@ def _rules_that_allow(categories: Iterable[str]) -> dict[Category, str]:
     return {Category(name): f"{name} is allowed" for name in names}
 
 
-def _stories(golden: Deliveries, run: Deliveries) -> tuple[Story, Story]:
+def _stories(golden: Deliveries, run: Deliveries, rules: Volatile) -> tuple[Story, Story]:
     """Both sessions; equal ones, which need no numbering, have the same ids."""
     columns = (columns_of(golden), columns_of(run))
     if are_equal(*columns):
         ids = range(len(columns[0]))
         sides = [Side(own, ids, ()) for own in columns]
     else:
-        numbering = Numbering()
+        numbering = Numbering(rules)
         sides = [numbering.side(own) for own in columns]
     lost = ({e.key: e for e in undelivered_of(session)} for session in (golden, run))
     left, right = map(Story, sides, lost)
     return left, right
+
+
+def _under_names(
+    left: Story, right: Story, names: Mapping[str, str], rules: Volatile
+) -> tuple[Story, Story]:
+    """Both stories, numbered again with the right one's connections called by other ``names``."""
+    numbering = Numbering(rules)
+    sides = [numbering.side(own) for own in (left.side.columns, under(right.side.columns, names))]
+    lost = (
+        replace(event, connection=names.get(event.connection, event.connection))
+        for event in right.undelivered.values()
+    )
+    return Story(sides[0], left.undelivered), Story(sides[1], {e.key: e for e in lost})
+
+
+def _settled(
+    left: Side, right: Side, order: str, rules: Volatile, names: Mapping[str, str]
+) -> tuple[Pairing, Agreement]:
+    """The pairing of two sides, and what of it agrees."""
+
+    def pair_up(one: Side, other: Side) -> Pairing:
+        equal = one.ids is other.ids
+        return all_same(len(one.ids)) if equal else pair(one, other, ORDERS[order])
+
+    own_names = {own: other for other, own in names.items()}
+    return settle(left, right, pair_up, rules, {CONNECTION: own_names})
 
 
 def _stands_left(one: Side, other: Side) -> bool:
@@ -127,6 +162,9 @@ def _stands_left(one: Side, other: Side) -> bool:
     if len(one.ids) != len(other.ids):
         return len(one.ids) < len(other.ids)
     start = common_prefix(one.ids, other.ids)
+    if start == len(one.ids):
+        # Equal but for what is volatile, of which the names are unified from left to right.
+        start = common_prefix(one.columns.bodies, other.columns.bodies)
     if start == len(one.ids):
         return False
     return rank(key(one.events[start])) < rank(key(other.events[start]))

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from replay_ws.diff import show
 from replay_ws.diff.causality import Orphan
-from replay_ws.diff.keys import secrets
+from replay_ws.diff.identity import Agreement, Break
 from replay_ws.diff.model import Category, Detail, Divergence
-from replay_ws.diff.pairing import Move, Numbers, Pair, Pairing, Pairs
+from replay_ws.diff.pairing import Move, Numbers, Pair, Pairing
 from replay_ws.diff.payload import excerpt, explain, note
 from replay_ws.diff.sides import Side
 from replay_ws.events.log import Op
@@ -47,6 +47,7 @@ def find(
     left: Story,
     right: Story,
     pairing: Pairing,
+    agreement: Agreement,
     orphaned: Collection[Orphan],
     *,
     tolerance_ns: int,
@@ -57,10 +58,11 @@ def find(
     ``orphaned`` are equal events that follow other causes in each session.
     """
     finder = _Finder(left, right)
-    same, conflicts = finder.agree_on_secrets(pairing.same)
+    same, breaks = agreement.same, agreement.breaks
     if orphaned:
         without_cause = {orphan.pair for orphan in orphaned}
         same = [pair for pair in same if pair not in without_cause]
+        breaks = [found for found in breaks if found.pair not in without_cause]
     mirror = _Finder(right, left)
     divergences = [
         *finder.lacking(pairing.missing, pairing.extra),
@@ -70,7 +72,8 @@ def find(
         *map(finder.moved, pairing.moved),
         *map(finder.orphaned, orphaned),
         *map(finder.retyped, pairing.retyped),
-        *finder.changed(pairing.changed, conflicts, explain_max),
+        *map(finder.broken, breaks),
+        *finder.changed(pairing.changed, agreement, explain_max),
         *finder.mistimed(same, tolerance_ns),
         *finder.fates(),
     ]
@@ -213,20 +216,21 @@ class _Finder:
         )
         return self._of_pair(Category.RETYPED, pair, details=details)
 
+    def broken(self, found: Break) -> Divergence:
+        """Events that are equal but for volatile values."""
+        return self._of_pair(found.category, found.pair, why=found.why, details=found.details)
+
     def changed(
-        self, pairs: list[Pair], conflicts: list[Pair], explain_max: int
+        self, pairs: list[Pair], agreement: Agreement, explain_max: int
     ) -> Iterator[Divergence]:
-        """Pairs with other payloads, and those that are equal but for which secret they hold."""
-        other_secret = set(conflicts)
+        """Pairs with other payloads."""
         size_left = EXPLAINED_SIZE_MAX
-        for rank, pair in enumerate(sorted(pairs + conflicts)):
+        for rank, pair in enumerate(sorted(pairs)):
             golden, run = self.left.side.events[pair[0]], self.right.side.events[pair[1]]
-            why = "another secret" if pair in other_secret else ""
-            if golden.damaged is not run.damaged:
-                why = "damaged"
+            why = "damaged" if golden.damaged is not run.damaged else ""
             size_left -= len(golden.body) + len(run.body)
             shown = rank < explain_max and size_left >= 0
-            details = explain(golden, run) if shown else note(golden, run)
+            details = explain(golden, run, agreement.payloads) if shown else note(golden, run)
             yield self._of_pair(Category.CHANGED, pair, why=why, details=details)
 
     def mistimed(self, pairs: Iterable[Pair], tolerance_ns: int) -> Iterator[Divergence]:
@@ -259,24 +263,3 @@ class _Finder:
                 text=f"[{golden.index}]",
                 details=(Detail("outcome", golden.outcome.label, run.outcome.label),),
             )
-
-    def agree_on_secrets(self, pairs: Pairs) -> tuple[Collection[Pair], list[Pair]]:
-        """The pairs whose secrets answer each other one to one, and those that contradict.
-
-        The first use of a secret decides which one answers it.
-        """
-        left, right = self.left.side.events, self.right.side.events
-        ours: dict[str, str] = {}
-        theirs: dict[str, str] = {}
-        conflicts: list[Pair] = []
-        holding = set(self.left.side.with_secrets)
-        for pair in sorted(pair for pair in pairs if pair[0] in holding) if holding else ():
-            for own, other in secrets(left[pair[0]], right[pair[1]]):
-                if ours.get(own, other) != other or theirs.get(other, own) != own:
-                    conflicts.append(pair)
-                    break
-                ours[own], theirs[other] = other, own
-        if not conflicts:
-            return pairs, conflicts
-        contradicting = set(conflicts)
-        return [pair for pair in pairs if pair not in contradicting], conflicts

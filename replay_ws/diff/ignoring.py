@@ -11,18 +11,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from replay_ws.diff.model import Deliveries
 from replay_ws.errors import ConfigError
-from replay_ws.events.encoding import encode
-from replay_ws.events.log import Op
-from replay_ws.events.model import Event
-
-IGNORED = "<ignored>"
 
 _TYPE = re.compile(r"(?P<type>[^$]+?):(?=\$|\*\*)")
 _STEP = re.compile(
@@ -93,60 +85,3 @@ def path_text(steps: Iterable[str | int | None]) -> str:
             case _:
                 path += f".{step}" if _PLAIN.fullmatch(step) else f"[{json.dumps(step)}]"
     return path
-
-
-def without(value: Any, steps: Sequence[Step]) -> Any:
-    """``value`` with what ``steps`` lead to replaced; a copy where anything was."""
-    if not steps:
-        return IGNORED
-    first, rest = steps[0], steps[1:]
-
-    def stepped(key: str | int, inner: Any) -> Any:
-        if first.to is None or key == first.to:
-            inner = without(inner, rest)
-        return without(inner, steps) if first.deep else inner
-
-    match value:
-        case dict():
-            return {key: stepped(key, inner) for key, inner in value.items()}
-        case list() | tuple():
-            return [stepped(number, inner) for number, inner in enumerate(value)]
-        case _:
-            return value
-
-
-class Lenient:
-    """A session as a comparison reads it, without what the rules name."""
-
-    def __init__(self, session: Deliveries, rules: Iterable[Rule]) -> None:
-        self._session = session
-        self._rules = tuple(rules)
-
-    def delivered(self) -> Sequence[Event]:
-        """What receivers saw."""
-        return self._delivered
-
-    @cached_property
-    def _delivered(self) -> tuple[Event, ...]:
-        return tuple(map(self._lenient, self._session.delivered()))
-
-    @cached_property
-    def events(self) -> Sequence[Event]:
-        """Every message as it was sent."""
-        return tuple(map(self._lenient, self._session.events))
-
-    def _lenient(self, event: Event) -> Event:
-        rules = [rule for rule in self._rules if rule.type in ("", event.type)]
-        packed = _PACKED.get(event.op)
-        payload = event.payload if rules and packed else None
-        if packed is None or not isinstance(payload, (dict, list)):
-            return event
-        for rule in rules:
-            payload = without(payload, rule.steps)
-        return replace(event, body=packed(payload))
-
-
-_PACKED: dict[Op, Callable[[Any], str | bytes]] = {
-    Op.OBJECT: encode,
-    Op.TEXT: lambda payload: json.dumps(payload, sort_keys=True),
-}

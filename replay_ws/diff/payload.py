@@ -7,7 +7,8 @@ long lists by index.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from replay_ws.diff import show
 from replay_ws.diff.align import common_prefix
@@ -24,12 +25,21 @@ ALIGNED_ITEMS_MAX = 64
 aligning them is quadratic."""
 
 
-def explain(golden: Event, run: Event) -> tuple[Detail, ...]:
+Payloads: TypeAlias = Callable[[Event, Event], tuple[Any, Any]]
+"""Two payloads as data, the same in both where they may differ."""
+
+
+def as_they_are(golden: Event, run: Event) -> tuple[Any, Any]:
+    """Two payloads of which nothing may differ."""
+    return data(golden), data(run)
+
+
+def explain(golden: Event, run: Event, payloads: Payloads = as_they_are) -> tuple[Detail, ...]:
     """Where the payloads differ, by JSON path; what ``note`` says where that cannot be told."""
     size = max(len(golden.body), len(run.body))
     if size > show.READ_SIZE_MAX:
         return note(golden, run)
-    old, new = data(golden), data(run)
+    old, new = payloads(golden, run)
     if isinstance(old, (dict, list)) and type(old) is type(new):
         by_index = size > ALIGNED_SIZE_MAX or _has_long_list(old) or _has_long_list(new)
         found = _differences(old, new, by_index=by_index)

@@ -181,11 +181,11 @@ def test_secrets_are_ids_whose_numbers_do_not_matter() -> None:
     assert lines(golden, run) == []
 
 
-def test_a_secret_that_takes_the_place_of_another_is_a_change() -> None:
+def test_a_secret_that_takes_the_place_of_another_is_another_identity() -> None:
     golden = session(*(event(t, key=f"<secret-{n}>") for t, n in [("a", 1), ("b", 2), ("c", 1)]))
     run = session(*(event(t, key=f"<secret-{n}>") for t, n in [("a", 1), ("b", 2), ("c", 2)]))
     assert lines(golden, run) == [
-        "changed #2 < c: another secret; $.key: '<secret-1>' -> '<secret-2>'"
+        "identity #2 < c: answers another secret; $.key: '<secret-1>' -> '<secret-2>'"
     ]
 
 
