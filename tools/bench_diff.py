@@ -1,14 +1,15 @@
 """What a comparison costs, and beside it what others cost who compare the same sessions.
 
-Each measurement is a process of its own, which has so many seconds and says what it found:
-``python tools/bench_diff.py TOOL STREAM CASE COUNT``. Ours is timed from two sessions to the
-differences told; theirs from the events as they read them, made beforehand.
+Each measurement is a process of its own, which has so many CPU seconds and says what it found:
+``python tools/bench_diff.py TOOL STREAM CASE COUNT SECONDS``. Ours is timed from two sessions to
+the differences told; theirs from the events as they read them, made beforehand.
 """
 
 from __future__ import annotations
 
 import json
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -107,9 +108,11 @@ TOOLS: dict[str, Callable[[Stream, Stream], Callable[[], int]]] = {
 # --- measuring -----------------------------------------------------------------------------
 
 
-def _measure(tool: str, stream: str, case: str, count: int) -> Told:
-    """Time one comparison in this process."""
+def _measure(tool: str, stream: str, case: str, count: int, patience_s: int) -> Told:
+    """Time one comparison in this process, which ends when that takes too long."""
     work = TOOLS[tool](*bodies(stream, case, count))
+    end_s = int(time.process_time()) + patience_s + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (end_s, end_s + 1))
     held = _resident_bytes()
     Path("/proc/self/clear_refs").write_text("5")  # forgets the peak until here
     before = time.process_time()
@@ -129,10 +132,9 @@ def _peak_bytes() -> int:
 
 def _told(tool: str, stream: str, case: str, count: int, patience_s: int) -> Told | Failed:
     """What a process of its own says."""
-    command = [sys.executable, __file__, tool, stream, case, str(count)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=patience_s)
-    except subprocess.TimeoutExpired:
+    command = [sys.executable, __file__, tool, stream, case, str(count), str(patience_s)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode == -signal.SIGXCPU:
         return Failed(f"nothing in {patience_s} s")
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
@@ -205,8 +207,8 @@ def _rival(rival: str, case: str, count: int, base_s: float, patience_s: int) ->
 
 def main(arguments: list[str]) -> None:
     """Measure one comparison and print what there is to tell."""
-    tool, stream, case, count = arguments
-    print(json.dumps(_measure(tool, stream, case, int(count))))
+    tool, stream, case, count, patience_s = arguments
+    print(json.dumps(_measure(tool, stream, case, int(count), int(patience_s))))
 
 
 if __name__ == "__main__":

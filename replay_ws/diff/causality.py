@@ -15,7 +15,6 @@ Source: happens-before is Lamport's (1978); labelled partial orders as what a ru
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
@@ -143,7 +142,7 @@ def with_roots(
             follows = events_differ
         elif not divergence.rule:
             content.add(strand, place)
-        marked.append(replace(divergence, root=False) if follows else divergence)
+        marked.append(divergence.following() if follows else divergence)
     return marked
 
 

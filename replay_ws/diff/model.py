@@ -6,8 +6,9 @@ Every value here has a mirror image: the same comparison with the sides exchange
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Protocol
 
 from replay_ws.clock import time_text
@@ -132,6 +133,10 @@ class Divergence:
             rule=self.rule,
         )
 
+    def following(self) -> Divergence:
+        """The same, as one that can follow from another."""
+        return Divergence(*(*_VALUES(self)[:-2], False, self.rule))
+
     @property
     def drift_ns(self) -> int:
         """How much later the run has the event; 0 where one side has none."""
@@ -197,6 +202,9 @@ class Divergence:
                 for detail in self.details
             ],
         }
+
+
+_VALUES = attrgetter(*(each.name for each in fields(Divergence)))
 
 
 @dataclass(frozen=True, slots=True)
