@@ -150,13 +150,12 @@ class _Finder:
                     tails[lane].append(number)
                 else:
                     going_on.remove(lane)
-        return {tail[-1]: tail for tail in tails.values() if self._is_one(tail)}
+        return {tail[-1]: tail for tail in tails.values() if self._ends(tail)}
 
-    def _is_one(self, tail: list[int]) -> bool:
-        """Whether these events are missing for one reason, and are enough to be told together."""
+    def _ends(self, tail: list[int]) -> bool:
+        """Whether the right session knows nothing of these events, which are enough to be one."""
         events = self.left.side.events
-        reasons = {self.right.why_not(events[number]) for number in tail}
-        return len(tail) >= TAIL_MIN and len(reasons) == 1
+        return len(tail) >= TAIL_MIN and not any(self.right.why_not(events[n]) for n in tail)
 
     def unaligned(self, strands: Iterable[Numbers]) -> Iterator[Divergence]:
         """What only the left session delivered of strands without anything in common, at once."""

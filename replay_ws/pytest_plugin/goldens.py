@@ -16,6 +16,7 @@ import pytest
 
 from replay_ws.api import compare, load
 from replay_ws.clock import ms
+from replay_ws.compliance import profile_names
 from replay_ws.errors import ConfigError, GoldenMismatch, did_you_mean
 from replay_ws.pytest_plugin.facts import facts_of, quoted_id, rerun_line, shown_path
 from replay_ws.pytest_plugin.kept import path_of_failed, propose
@@ -77,7 +78,8 @@ class Goldens:
         ignore: Iterable[str] = (),
     ) -> Diff:
         """How a session differs from a golden; what is not said here the project's settings say."""
-        return compare(self.load(name), session, **self._how(order, tolerance_ms, ignore))
+        how = self._how(session, order, tolerance_ms, ignore)
+        return compare(self.load(name), session, **how)
 
     def check(
         self,
@@ -92,7 +94,7 @@ class Goldens:
 
         Where goldens are being updated, the session is proposed instead.
         """
-        path, how = self._used(name), self._how(order, tolerance_ms, ignore)
+        path, how = self._used(name), self._how(session, order, tolerance_ms, ignore)
         if not path.exists():
             if "create" not in self._updates:
                 raise self._missing(name, path)
@@ -113,10 +115,13 @@ class Goldens:
         facts_of(self._item).goldens.append(golden_name(name, self._item.nodeid))
         return path
 
-    def _how(self, order: str, tolerance_ms: float | None, ignore: Iterable[str]) -> dict[str, Any]:
+    def _how(
+        self, session: Session, order: str, tolerance_ms: float | None, ignore: Iterable[str]
+    ) -> dict[str, Any]:
         """Options of ``compare``."""
         settings = self._settings
         return {
+            "profile": session.profile if session.profile in profile_names() else None,
             "order": order or settings.order,
             "tolerance_ns": ms(settings.tolerance_ms if tolerance_ms is None else tolerance_ms),
             "ignore": sorted({*settings.ignore, *ignore}),

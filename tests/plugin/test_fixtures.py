@@ -206,7 +206,7 @@ def test_assertions_know_the_mock_of_the_test_and_the_goldens(project: Project) 
     path.write_text(path.read_text().replace("sleep(1)", "sleep(2)"))
     result = suite.runpytest()
     result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(["*first divergence: late*", "*rerun   pytest *"])
+    result.stdout.fnmatch_lines(["*first divergence: timing*", "*rerun   pytest *"])
 
 
 def test_races_of_the_concurrency_mock_are_found_and_a_quiet_mock_says_that_it_saw_nothing(

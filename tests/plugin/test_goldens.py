@@ -64,7 +64,7 @@ def test_create_writes_it_and_the_next_run_passes(project: Project, how: str) ->
         (('{"type": step}', '{"type": step, "n": 1}'), "changed"),
         (('"agent_started", ', ""), "missing"),
         (('"agent_started", ', '"agent_started", "extra", '), "extra"),
-        (("sleep(1)", "sleep(2)"), "late"),
+        (("sleep(1)", "sleep(2)"), "timing"),
     ],
 )
 def test_a_planted_change_fails_with_its_category_and_the_line_that_repeats_it(
