@@ -39,6 +39,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "replay": "Send a cassette's messages again, under a mode, a seed or a plan.",
         "plan": "Print what a session left to chance, as the plan of a replay.",
         "diff": "Say how RUN differs from GOLDEN, the first divergence first.",
+        "learn": "Learn from runs of one scenario which values are volatile.",
         "check": "Check what was delivered against the rules of a protocol.",
     },
     "Cassettes": {

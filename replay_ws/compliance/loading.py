@@ -108,8 +108,8 @@ def _places(value: Any) -> tuple[tuple[Pointer, Any], ...]:
     return tuple((_pointer(place), wanted) for place, wanted in _entries(value).items())
 
 
-def _aliases(value: Any) -> Mapping[str, str]:
-    return {alias: _text(name) for alias, name in _entries(value).items()}
+def _text_table(value: Any) -> Mapping[str, str]:
+    return {key: _text(text) for key, text in _entries(value).items()}
 
 
 def _severities(value: Any) -> Mapping[Rule, Severity]:
@@ -148,7 +148,7 @@ _KEYS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
         "title": _text,
         "type": _pointers,
         "envelopes": _tables,
-        "aliases": _aliases,
+        "aliases": _text_table,
         "body": _pointers,
         "format": _flag,
         "run": _pointers,
@@ -165,6 +165,7 @@ _KEYS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
         "pairs": _tables,
         "fields": _tables,
         "before": _tables,
+        "volatile": _text_table,
         "severity": _severities,
         "weights": _weights,
     },

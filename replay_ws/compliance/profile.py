@@ -26,6 +26,7 @@ them, and where several are given, the first that holds something counts.
     before          what follows what, also across directions and connections: ``then`` these types
                     come after ``first`` these, where ``by`` and ``then_by`` name the same; for
                     comparisons, as are ``pairs``, and no rule of its own
+    volatile        values that differ from run to run, for comparison: a path and what it may be
     severity        per rule: ``error`` (the default, but for ``known``) or ``warning``
     weights         per rule: how much each of its checks counts, 1 if not said
 """
@@ -138,6 +139,7 @@ class Profile:
     pairs: tuple[PairRule, ...] = ()
     fields: tuple[FieldRule, ...] = ()
     before: tuple[BeforeRule, ...] = ()
+    volatile: Mapping[str, str] = field(default_factory=dict)
     severity: Mapping[Rule, Severity] = field(default_factory=dict)
     weights: Mapping[Rule, int] = field(default_factory=dict)
 

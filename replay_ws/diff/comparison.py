@@ -62,7 +62,7 @@ def compare(
     if tolerance_ns < 0:
         raise ConfigError(f"tolerance_ns is {tolerance_ns}", mend="give nanoseconds from 0 up")
     rules_of = _rules_that_allow(allow)
-    rules = volatile_of(getattr(profile, "volatile", None), volatile, ignore=ignore)
+    rules = volatile_of(profile.volatile if profile else None, volatile, ignore=ignore)
     left, right = _stories(golden, run, rules)
     exchanged = _stands_left(right.side, left.side)
     if exchanged:

@@ -40,6 +40,7 @@ from replay_ws.errors import ConfigError
 from replay_ws.events.columns import Columns
 from replay_ws.events.encoding import encode
 from replay_ws.events.model import payload_of
+from replay_ws.text import clean
 
 COMMON = 0.5
 """The share of values that two runs have in common where a place can tell events apart."""
@@ -66,7 +67,7 @@ class Doubt:
 
     def __str__(self) -> str:
         often = f"{self.differing} of {self.count} differ"
-        return f"{self.key}: {often}, as in {self.golden} -> {self.run}"
+        return f"{clean(self.key)}: {often}, as in {self.golden} -> {self.run}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,4 +274,7 @@ def _doubt(where: Where, seen: list[Seen]) -> Doubt:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    """A string as TOML has it, in ASCII, which every pipe can carry."""
+    return "".join(
+        c if c < "\x7f" else f"\\U{ord(c):08X}" for c in json.dumps(text, ensure_ascii=False)
+    )

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from replay_ws.api import load
-from replay_ws.cassette.writer import PartialFile
 from replay_ws.cli import options
 from replay_ws.cli.console import SAME, show, to_json
+from replay_ws.cli.files import save_text
 from replay_ws.report.blocks import command as call
 from replay_ws.report.blocks import plural
 from replay_ws.report.plans import plan_dict, plan_text
@@ -34,20 +34,9 @@ def command(cassette: Path, output: Path | None, force: bool, as_json: bool) -> 
     if output is None:
         print(to_json(plan_dict(session), indent=2) if as_json else plan_text(session))
         return SAME
-    _write(output, plan_text(session))
+    save_text(output, plan_text(session))
     many = plural(len(session.plan), "decision")
     facts = {"cassette": str(cassette), "output": str(output), "decisions": len(session.plan)}
     following = call("replay", str(cassette), "--plan", str(output))
     show(Done(f"wrote {many} of {cassette} to {output}", facts, following), as_json=as_json)
     return SAME
-
-
-def _write(output: Path, text: str) -> None:
-    """Write the file, whole or not at all."""
-    file = PartialFile(output)
-    try:
-        file.write(text.encode("utf-8", "backslashreplace"))
-        file.commit()
-    except BaseException:
-        file.discard()
-        raise

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from replay_ws.compliance import parse_profile
+from replay_ws.diff import compare
 from replay_ws.diff.checks import NAMES, check_of
 from replay_ws.diff.volatile import Volatile, volatile_of
 from replay_ws.errors import ConfigError
 from replay_ws.events.encoding import encode
 from replay_ws.events.log import Op
+from tests.helpers import event, session
 
 UUIDS = ("0b0c6f4e-3d29-4b5e-9d57-0c8f1c2a3b4d", "6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 
@@ -168,3 +171,14 @@ def test_the_names_of_connections_have_a_rule_of_their_own() -> None:
     assert not volatile_of().allows_renaming
     with pytest.raises(ConfigError, match="connections cannot be 'uuid'"):
         volatile_of({"connection": "uuid"})
+
+
+def test_a_profile_has_volatile_values_and_the_caller_may_say_otherwise() -> None:
+    text = 'name = "own"\n[volatile]\n"**.id" = "uuid"\n'
+    profile = parse_profile(text)
+    golden, run = (session(event("a", id=name)) for name in UUIDS)
+    other = session(event("a", id="none"))
+    assert not compare(golden, run).same
+    assert compare(golden, run, profile=profile).same
+    assert not compare(golden, other, profile=profile).same
+    assert compare(golden, other, profile=profile, volatile={"**.id": "any"}).same
