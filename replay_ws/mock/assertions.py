@@ -6,7 +6,7 @@ What a client *saw* counts: an event that was sent and lost was not sent to it. 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -285,6 +285,7 @@ class WebSocketAssertions:
         order: str = "causal",
         tolerance_ms: float = 0,
         ignore: Iterable[str] = (),
+        volatile: Mapping[str, str] | None = None,
     ) -> None:
         """The session so far delivers what ``golden`` (a path or a session) does.
 
@@ -297,7 +298,14 @@ class WebSocketAssertions:
 
         run = self.mock.session()
         recorded = golden if isinstance(golden, Session) else Session(read(golden))
-        diff = compare(recorded, run, order=order, tolerance_ns=ms(tolerance_ms), ignore=ignore)
+        diff = compare(
+            recorded,
+            run,
+            order=order,
+            tolerance_ns=ms(tolerance_ms),
+            ignore=ignore,
+            volatile=volatile,
+        )
         if diff.same:
             return
         name = "golden" if isinstance(golden, Session) else str(golden)

@@ -52,9 +52,9 @@ __all__ = [
 
 _MARKER = """\
 replay_ws(golden=None, seed=0, seeds=None, mode=None, modes=None, schedule='fifo', \
-profile='agent5', order='causal', tolerance_ms=0, ignore=(), threads='refuse', preempt=(), \
-escapes='error', config=None, plan=None): run the test on virtual time, from a seed; record its \
-session; compare it with a golden."""
+profile='agent5', order='causal', tolerance_ms=0, ignore=(), volatile={}, threads='refuse', \
+preempt=(), escapes='error', config=None, plan=None): run the test on virtual time, from a seed; \
+record its session; compare it with a golden."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -8,7 +8,7 @@ also when workers run the tests.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,9 +76,10 @@ class Goldens:
         order: str = "",
         tolerance_ms: float | None = None,
         ignore: Iterable[str] = (),
+        volatile: Mapping[str, str] | None = None,
     ) -> Diff:
         """How a session differs from a golden; what is not said here the project's settings say."""
-        how = self._how(session, order, tolerance_ms, ignore)
+        how = self._how(session, order, tolerance_ms, ignore, volatile or {})
         return compare(self.load(name), session, **how)
 
     def check(
@@ -89,12 +90,14 @@ class Goldens:
         order: str = "",
         tolerance_ms: float | None = None,
         ignore: Iterable[str] = (),
+        volatile: Mapping[str, str] | None = None,
     ) -> None:
         """Raise GoldenMismatch where a session differs from its golden, or there is none.
 
         Where goldens are being updated, the session is proposed instead.
         """
-        path, how = self._used(name), self._how(session, order, tolerance_ms, ignore)
+        path = self._used(name)
+        how = self._how(session, order, tolerance_ms, ignore, volatile or {})
         if not path.exists():
             if "create" not in self._updates:
                 raise self._missing(name, path)
@@ -116,7 +119,12 @@ class Goldens:
         return path
 
     def _how(
-        self, session: Session, order: str, tolerance_ms: float | None, ignore: Iterable[str]
+        self,
+        session: Session,
+        order: str,
+        tolerance_ms: float | None,
+        ignore: Iterable[str],
+        volatile: Mapping[str, str],
     ) -> dict[str, Any]:
         """Options of ``compare``."""
         settings = self._settings
@@ -125,6 +133,7 @@ class Goldens:
             "order": order or settings.order,
             "tolerance_ns": ms(settings.tolerance_ms if tolerance_ms is None else tolerance_ms),
             "ignore": sorted({*settings.ignore, *ignore}),
+            "volatile": {**settings.volatile, **volatile},
         }
 
     def _propose(self, name: str, session: Session, how: dict[str, Any]) -> None:

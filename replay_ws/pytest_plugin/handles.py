@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -111,15 +111,25 @@ class TestAssertions(WebSocketAssertions):
         order: str = "",
         tolerance_ms: float | None = None,
         ignore: Iterable[str] = (),
+        volatile: Mapping[str, str] | None = None,
     ) -> None:
         """The mock's session is as its golden; a name is one of the project's, see --ws-update."""
         if isinstance(golden, str) and not golden.endswith(".rws"):
             self._goldens.check(
-                golden, self.mock.session(), order=order, tolerance_ms=tolerance_ms, ignore=ignore
+                golden,
+                self.mock.session(),
+                order=order,
+                tolerance_ms=tolerance_ms,
+                ignore=ignore,
+                volatile=volatile,
             )
             return
         super().assert_matches_golden(
-            golden, order=order or "causal", tolerance_ms=tolerance_ms or 0, ignore=ignore
+            golden,
+            order=order or "causal",
+            tolerance_ms=tolerance_ms or 0,
+            ignore=ignore,
+            volatile=volatile,
         )
 
 

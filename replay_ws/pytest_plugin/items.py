@@ -184,6 +184,7 @@ def _compare_with_golden(item: pytest.Function, session: Session) -> None:
             order=wanted.order,
             tolerance_ms=wanted.tolerance_ms,
             ignore=wanted.ignore,
+            volatile=wanted.volatile,
         )
 
 

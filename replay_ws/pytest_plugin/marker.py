@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from replay_ws.api import plan_of
 from replay_ws.cassette.redaction import Redactor
 from replay_ws.diff.ignoring import rule_of
+from replay_ws.diff.volatile import volatile_of
 from replay_ws.errors import ConfigError, GoldenMismatch, ReplayWsError, unknown
 from replay_ws.faults.configuration import (
     DEFAULT,
@@ -46,6 +47,7 @@ class Wanted:
     order: str = "causal"
     tolerance_ms: float = 0
     ignore: tuple[str, ...] = ()
+    volatile: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -100,6 +102,7 @@ ARGUMENTS = (
     "seeds",
     "threads",
     "tolerance_ms",
+    "volatile",
 )
 
 
@@ -194,6 +197,7 @@ def wanted_of(item: pytest.Function) -> Wanted:
         order=value("order"),
         tolerance_ms=value("tolerance_ms"),
         ignore=(*settings.ignore, *_rules(given.get("ignore", ()))),
+        volatile={**_volatile(settings.volatile), **_volatile(given.get("volatile", {}))},
     )
 
 
@@ -214,6 +218,15 @@ def _rules(value: Any) -> tuple[str, ...]:
     for text in texts:
         rule_of(text)
     return texts
+
+
+def _volatile(table: Any) -> Mapping[str, str]:
+    if not isinstance(table, Mapping):
+        raise ConfigError(
+            f"volatile is {table!r:.60}", mend="give a table, as in {'**.run_id': 'id:run'}"
+        )
+    volatile_of(table)
+    return table
 
 
 def _conditions(

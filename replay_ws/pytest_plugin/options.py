@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from argparse import ArgumentTypeError
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,7 @@ class Settings:
     threads: str = "refuse"
     escapes: str = "error"
     ignore: tuple[str, ...] = ()
+    volatile: Mapping[str, str] = field(default_factory=dict)
     redact_keys: tuple[str, ...] = ()
     keep_keys: tuple[str, ...] = ()
 
@@ -188,6 +189,10 @@ def _are_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
+def _is_text_table(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
@@ -202,4 +207,5 @@ _KINDS = {
     "int": (_is_whole, "a whole number"),
     "float": (_is_number, "a number"),
     "tuple[str, ...]": (_are_texts, "a list of strings"),
+    "Mapping[str, str]": (_is_text_table, "a table of strings"),
 }

@@ -151,6 +151,7 @@ def test_the_project_says_what_holds_for_every_test(project: Project) -> None:
         ("seed = 'x'", "*seed is 'x'; it must be a whole number*"),
         ("seed = true", "*seed is True; it must be a whole number*"),
         ("ignore = 'x'", "*it must be a list of strings*"),
+        ("volatile = 'x'", "*it must be a table of strings*"),
         ("tolerance_ms = 'x'", "*it must be a number*"),
         ("profile = 1", "*it must be a string*"),
         ("seed = ", "*pyproject.toml*"),

@@ -390,6 +390,23 @@ def test_a_marker_says_how_to_compare(project: Project, argument: str, passes: b
     suite.runpytest().assert_outcomes(passed=int(passes), failed=int(not passes))
 
 
+def test_names_that_differ_from_run_to_run_are_no_difference_where_they_are_called_volatile(
+    project: Project,
+) -> None:
+    suite = project(ONE.replace('golden="refund"', 'golden="refund", volatile={"$.a": "int"}'))
+    suite.makepyprojecttoml('[tool.replay_ws.volatile]\n"**.id" = "id:step"\n"$.a" = "any"')
+    changed(suite, '{"type": step}', '{"type": step, "id": step, "a": 1}')
+    suite.runpytest("--ws-update")
+    changed(suite, '"id": step, "a": 1', '"id": "x" + step, "a": 2')
+    suite.runpytest().assert_outcomes(passed=1)
+    changed(suite, '"id": "x" + step', '"id": "x"')
+    suite.runpytest().assert_outcomes(failed=1)
+    changed(suite, '"id": "x", "a": 2', '"id": step, "a": "two"')
+    result = suite.runpytest()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*not int*"])
+
+
 def test_what_a_marker_ignores_adds_to_what_the_project_does(project: Project) -> None:
     source = ONE.replace('golden="refund"', 'golden="refund", ignore=["$.a"]')
     suite = project(source)

@@ -205,6 +205,8 @@ def test_a_wrong_argument_is_told_when_tests_are_collected(
         ("seed=1.5", "*1.5*"),
         ("ignore='id'", "*'id'*"),
         ("ignore=['$.a', 'id']", "*'id'*"),
+        ("volatile='id'", "*volatile is 'id'*"),
+        ("volatile={'$.a': 'uid'}", "*'uid'*did you mean 'uuid'*"),
         ("plan='nowhere.toml'", "*nowhere.toml*"),
         ("config={'latency': 5}", "*latency*"),
         ("config=5", "*config*"),
