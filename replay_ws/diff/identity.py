@@ -219,7 +219,7 @@ class _Judge:
 
     def concerned(self, pairs: Iterable[Pair]) -> list[Pair]:
         """The pairs in which anything volatile can be, in order."""
-        if self.rules:
+        if not self.rules.is_any:
             return sorted(pairs)
         holding = self.holding
         return sorted(pair for pair in pairs if pair[0] in holding) if holding else []
@@ -250,7 +250,7 @@ class _Judge:
                     self.names.vote(place.check.domain, place.value, other)
 
     def _volatile(self, pair: Pair) -> Iterable[tuple[Check, Any, Any]]:
-        if not self.rules:
+        if self.rules.is_any:
             return ()
         ours, checks = _values(self.left, pair[0], self.rules)
         if not ours:

@@ -71,10 +71,12 @@ class Volatile:
     """A set of rules, ready to be asked about events.
 
     ``allows_renaming`` is the text of the rule that lets connections have other names, or empty.
+    ``is_any`` says that whatever stands in a volatile place is right.
     """
 
     def __init__(self, rules: Iterable[tuple[Rule, Check]], *, allows_renaming: str = "") -> None:
         self.rules = tuple(rules)
+        self.is_any = all(check.text == "any" for _, check in self.rules)
         self.allows_renaming = allows_renaming
         self._nodes: dict[State, _Node] = {}
         self._types: dict[str, _Node | None] = {}
