@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from replay_ws.clock import time_text
 from replay_ws.events.log import Direction
 from replay_ws.events.model import Event
-from replay_ws.text import clean
+from replay_ws.text import NAME_MAX, clean, cut
 
 
 class Deliveries(Protocol):
@@ -144,23 +144,25 @@ class Divergence:
             return 0
         return self.run_ns - self.golden_ns
 
-    def line(self, *, name_connection: bool = False) -> str:
-        """One line for a reader: ``missing #2 < 'token b': lost (loss)``.
+    @property
+    def number(self) -> int | None:
+        """The number by which a reader finds it: the golden's, for an extra event the run's."""
+        return self.run if self.golden is None else self.golden
 
-        The number is the golden's, for an extra event the run's.
-        """
-        number = self.run if self.golden is None else self.golden
+    def line(self, *, name_connection: bool = False) -> str:
+        """One line for a reader: ``missing #2 < 'token b': lost (loss)``."""
         words = [
             self.category.value,
-            *([f"#{number}"] if number is not None else []),
-            *([clean(self.connection)] if name_connection else []),
+            *([f"#{self.number}"] if self.number is not None else []),
+            *([clean(cut(self.connection, NAME_MAX))] if name_connection else []),
             self.direction.sign,
-            *filter(None, [clean(self.type), self.text]),
+            *filter(None, [clean(cut(self.type, NAME_MAX)), self.text]),
         ]
-        facts = "; ".join(self._facts())
+        facts = "; ".join(self.facts())
         return f"{' '.join(words)}: {facts}" if facts else " ".join(words)
 
-    def _facts(self) -> list[str]:
+    def facts(self) -> list[str]:
+        """What there is to say of it besides which event it is."""
         facts = [self.why] if self.why else []
         match self.category:
             case Category.MOVED:
@@ -241,8 +243,9 @@ class Diff:
 
     @property
     def first(self) -> Divergence | None:
-        """The first divergence that no rule allows."""
-        return next((found for found in self.divergences if not found.rule), None)
+        """The first divergence that no rule allows, of those that follow from no other."""
+        counted = [found for found in self.divergences if not found.rule]
+        return next((found for found in counted if found.root), next(iter(counted), None))
 
     @property
     def counts(self) -> dict[str, int]:

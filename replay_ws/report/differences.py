@@ -1,168 +1,216 @@
-"""A diff for a reader: the answer, the counts, the first divergence in its place, the rest.
+"""A diff for a reader: the answer, what it costs, the first divergence in its place, the rest.
 
-Never more than some forty lines; what is left out is counted, and ``--json`` has it all.
+Never more than forty lines; what is left out is counted, and ``--json`` has it all (its schema is
+``schemas/diff.schema.json`` beside this file).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from replay_ws.clock import NS_PER_MS
-from replay_ws.diff.model import Category, Diff, Divergence
-from replay_ws.report.blocks import Block, Line, Tone, capped, command, plural
-from replay_ws.report.events import delivery_line, name_width
+from replay_ws.compliance import Profile
+from replay_ws.diff.model import Category, Diff
+from replay_ws.events.columns import Columns
+from replay_ws.report.blocks import Block, Line, Tone, command, plural
 from replay_ws.report.ledger import ledger_dict, ledger_text
+from replay_ws.report.places import WIDTH, Places, place_text, short_line
+from replay_ws.report.standing import Standing, conditions_of_both, standing
 from replay_ws.session import Session
+from replay_ws.text import NAME_MAX, clean, cut, padded
 
-CONTEXT = 3
-"""Events shown before and after the first divergence."""
-EXTRAS_MAX = 3
-"""Extra events shown in one place."""
-LISTED_MAX = 12
-"""Divergences listed after the first."""
+LINES_MAX = 40
+"""Lines of a page, whatever the sessions are."""
+FIRST_MAX = 15
+"""Lines about the first divergence."""
+ALLOWED_MAX = 3
+"""Allowed divergences shown one by one."""
+ROOTS_MAX = 3
+"""Root causes named by number."""
+TYPES_MAX = 12
+"""Types counted where two sessions have nothing in common."""
+CLOSING_MAX = 10
+HEAD_MAX = 200
+"""Columns of a line that holds a sentence."""
 
-_SIGNS = {
-    Category.MISSING: "-",
-    Category.EXTRA: "+",
-    Category.MOVED: "↕",
-    Category.CHANGED: "~",
-    Category.IDENTITY: "≠",
-    Category.RETYPED: "~",
-    Category.TIMING: "»",
-    Category.CLOSE: "x",
-    Category.FRAMING: "·",
-    Category.COMPLIANCE: "§",
-    Category.TRUNCATED: "-",
-    Category.FATE: "!",
-}
+FORMAT = 1
+"""Version of ``to_dict``: it goes up when a key loses its meaning."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Difference:
-    """How the cassette ``run_name`` differs from ``golden_name``."""
+    """How the cassette ``run_name`` differs from ``golden_name``.
+
+    ``profile`` is the protocol that both are judged by; without, the one that they name. ``rerun``
+    is the command that makes the run again, where that is known.
+    """
 
     golden_name: str
     run_name: str
     golden: Session
     run: Session
     diff: Diff
+    profile: Profile | None = None
+    rerun: str = ""
+
+    @cached_property
+    def standing(self) -> Standing | None:
+        """What both are worth under their protocol; None where none is known."""
+        return standing(self.golden, self.run, self.profile)
 
     def blocks(self) -> Iterator[Block]:
         names = f"{self.golden_name} and {self.run_name}"
         count = plural(self.diff.golden_count, "event")
         if self.diff.same:
-            yield Line(f"same: {names} deliver the same {count}", Tone.GOOD)
+            but = ", but for what is allowed" if self.diff.divergences else ""
+            yield Line(f"same: {names} deliver the same {count}{but}", Tone.GOOD)
             if self.golden.digest == self.run.digest:
                 yield Line(f"  bit for bit: digest {self.run.digest}")
+            yield from self._allowed(LINES_MAX // 2)
             return
-        yield Line(f"different: {names}", Tone.BAD)
-        yield self.counts()
-        yield from self.ledgers()
-        yield Line()
-        yield from self.first()
-        yield from self.others(LISTED_MAX)
-        yield Line()
-        yield Line(f"next: {self._next()}")
+        verdict = "different session" if self.diff.unrelated else "different"
+        made = conditions_of_both(self.golden, self.run)
+        yield from self.page(f"{verdict}: {names}   ({made})", self._closing())
 
-    def counts(self) -> Line:
-        """How many events differ in which way, and how many do not."""
-        counts = " · ".join(f"{n:,} {name}" for name, n in self.diff.counts.items() if n)
-        golden = plural(self.diff.golden_count, "event")
-        matched = f"{self.diff.matched:,} of {golden} match, order {self.diff.order}"
-        return Line(f"  {counts}   ({matched})")
+    def page(self, head: str, closing: Iterable[str]) -> Iterator[Line]:
+        """``head``, what the difference costs, where it begins, and ``closing``: 40 lines at most.
 
-    def ledgers(self) -> Iterator[Line]:
-        """Where the messages ended on both sides, if that is not the same."""
+        For sessions that differ. The closing lines are commands, which are never cut.
+        """
+        end = [f"  {line}" for line in closing][:CLOSING_MAX]
+        top = [Line(cut(head, 2 * HEAD_MAX), Tone.BAD), *self._figures(), Line()]
+        places = Places(self.golden, self.run, self.diff)
+        middle = [*(self._types() if self.diff.unrelated else self._first(places))]
+        allowed = list(self._allowed(ALLOWED_MAX))
+        room = LINES_MAX - len(top) - len(middle) - len(allowed) - len(end) - bool(end)
+        others = [] if self.diff.unrelated else list(self._others(places, room))
+        yield from (*top, *middle, *others, *allowed)
+        if end:
+            yield from (Line(), *map(Line, end))
+
+    # --- the parts of a page -----------------------------------------------------------------
+
+    def _figures(self) -> Iterator[Line]:
+        """How much differs, how much is allowed, where it comes from, and what it costs."""
+        diff = self.diff
+        share = f" ({_percent(diff.matched, diff.golden_count)})" if diff.golden_count else ""
+        match = f"{diff.matched:,}/{diff.golden_count:,} events match{share}, order {diff.order}"
+        yield Line(f"  {_counted(diff.counts)}   {match}")
+        if any(diff.allowed.values()):
+            yield Line(f"  allowed: {_counted(diff.allowed)}", Tone.QUIET)
+        if roots := self._roots():
+            yield Line(f"  {roots}")
+        if self.standing and self.standing.golden != self.standing.run:
+            yield Line(cut(f"  compliance {self.standing.text}", HEAD_MAX))
         if self.golden.ledger != self.run.ledger:
             yield Line(f"  golden  {ledger_text(self.golden.ledger)}")
             yield Line(f"  run     {ledger_text(self.run.ledger)}")
 
-    def others(self, limit: int) -> Iterator[Line]:
-        """At most ``limit`` divergences after the first, and how many there are beyond them."""
-        rest = self.diff.divergences[1:]
-        if not rest:
-            return
-        yield Line()
-        yield Line("then", Tone.HEAD)
-        lines = [short_line(self.diff, divergence) for divergence in rest[:limit]]
-        yield from capped([*lines, *[""] * (len(rest) - limit)], limit)
+    def _roots(self) -> str:
+        """``root causes: 1   (the other 3 differences are downstream of #412)``."""
+        roots = self.diff.roots
+        others = sum(not found.rule for found in self.diff.divergences) - len(roots)
+        if not roots or not others:
+            return ""
+        named = [f"#{found.number}" for found in roots[:ROOTS_MAX] if found.number is not None]
+        named += ["…"] * (len(named) < len(roots))
+        what = "difference is" if others == 1 else f"{others:,} differences are"
+        return f"root causes: {len(roots):,}   (the other {what} downstream of {', '.join(named)})"
 
-    def first(self) -> Iterator[Line]:
-        """The first divergence, among what was delivered around it."""
+    def _first(self, places: Places) -> Iterator[Line]:
+        """The first divergence: what it is, where, and what stands around it."""
         first = self.diff.first
         assert first is not None
-        yield Line(f"first divergence: {short_line(self.diff, first)}", Tone.HEAD)
-        events = self.golden.delivered()
-        width = name_width(self.diff.connections)
-        by_golden, by_place = self._marks()
-        start = max(0, first.golden_place - CONTEXT + 1)
-        if first.golden is not None:
-            start = max(0, first.golden - CONTEXT)
-        stop = min(len(events), max(start, first.golden_place + 1) + CONTEXT)
-        yield from self._extras(by_place.get(-1, []) if start == 0 else [], width)
-        for number in range(start, stop):
-            divergence = by_golden.get(number)
-            yield _marked(delivery_line(number, events[number], width), divergence)
-            yield from self._extras(by_place.get(number, []), width)
+        told = cut(f"first divergence: {short_line(self.diff, first)}", HEAD_MAX)
+        lines = [Line(told, Tone.HEAD), Line(f"  {place_text(first)}"), *places.around(first)]
+        yield from lines if len(lines) <= FIRST_MAX else [*lines[: FIRST_MAX - 1], Line("  ⋮")]
 
-    def _marks(self) -> tuple[dict[int, Divergence], dict[int, list[Divergence]]]:
-        """Divergences by the golden event that they are about, and extra ones by their place."""
-        by_golden: dict[int, Divergence] = {}
-        by_place: dict[int, list[Divergence]] = {}
-        for divergence in self.diff.divergences:
-            if divergence.golden is not None:
-                for number in range(divergence.golden, divergence.golden + divergence.count):
-                    by_golden.setdefault(number, divergence)
-            elif divergence.category is Category.EXTRA:
-                by_place.setdefault(divergence.golden_place, []).append(divergence)
-        return by_golden, by_place
+    def _others(self, places: Places, room: int) -> Iterator[Line]:
+        """The divergences beside the first one, on at most ``room`` lines."""
+        assert self.diff.first is not None
+        lines = list(places.others(self.diff.first, room - 2))
+        if lines:
+            yield from (Line(), Line("then", Tone.HEAD), *lines)
 
-    def _extras(self, extras: list[Divergence], width: int) -> Iterator[Line]:
-        for divergence in extras[:EXTRAS_MAX]:
-            assert divergence.run is not None
-            event = self.run.delivered()[divergence.run]
-            yield _marked(delivery_line(divergence.run, event, width), divergence)
-        if len(extras) > EXTRAS_MAX:
-            yield Line(f"  … and {len(extras) - EXTRAS_MAX} more extra here", Tone.QUIET)
+    def _allowed(self, limit: int) -> Iterator[Line]:
+        """What differs and is allowed, with the rules that say so."""
+        allowed = [found for found in self.diff.divergences if found.rule]
+        if not allowed:
+            return
+        places = Places(self.golden, self.run, self.diff)
+        yield Line()
+        yield Line("allowed", Tone.HEAD)
+        for found in allowed[:limit]:
+            rule = cut(clean(found.rule), NAME_MAX)
+            yield Line(f"{cut(places.line(found).text, WIDTH)}   ({rule})", Tone.QUIET)
+        if len(allowed) > limit:
+            yield Line(f"  … and {len(allowed) - limit:,} more", Tone.QUIET)
 
-    def _next(self) -> str:
+    def _types(self) -> Iterator[Line]:
+        """What there is of each type on both sides, the most frequent first."""
+        ours, theirs = (_types_of(each.columns()) for each in (self.golden, self.run))
+        names = sorted(ours | theirs, key=lambda name: (-(ours[name] + theirs[name]), name))
+        yield Line("the sessions have next to nothing in common; events by type", Tone.HEAD)
+        for name in names[:TYPES_MAX]:
+            shown = padded(cut(clean(name) or "(no type)", NAME_MAX), 24)
+            yield Line(f"  {shown}  {ours[name]:>9,} -> {theirs[name]:,}")
+        if len(names) > TYPES_MAX:
+            yield Line(f"  … and {len(names) - TYPES_MAX:,} more types", Tone.QUIET)
+        if self.diff.first:
+            yield Line()
+            told = f"first divergence: {short_line(self.diff, self.diff.first)}"
+            yield Line(cut(told, HEAD_MAX), Tone.HEAD)
+            yield Line(f"  {place_text(self.diff.first)}")
+
+    def _closing(self) -> Iterator[str]:
+        """What to run next: to see more, to make the run again, to let it be the golden."""
+        yield f"see     {self._see()}"
+        if self.rerun:
+            yield f"rerun   {self.rerun}"
+        yield f"accept  {command('accept', self.run_name, self.golden_name)}   (never in CI)"
+
+    def _see(self) -> str:
         """The command that most likely tells more."""
-        categories = {divergence.category for divergence in self.diff.divergences}
+        counted = [found for found in self.diff.divergences if not found.rule]
+        categories = {found.category for found in counted}
         pair = [self.golden_name, self.run_name]
         if categories == {Category.TIMING}:
-            drift_ns = max(abs(divergence.drift_ns) for divergence in self.diff.divergences)
-            allowed = f"{-(-drift_ns // NS_PER_MS)}"
-            return command("diff", *pair, "--tolerance-ms", allowed)
+            drift_ns = max(abs(found.drift_ns) for found in counted)
+            return command("diff", *pair, "--tolerance-ms", f"{-(-drift_ns // NS_PER_MS)}")
         if categories <= {Category.MOVED, Category.TIMING}:
             return command("diff", *pair, "--order", "bag")
-        if len(self.diff.divergences) > LISTED_MAX + 1:
-            return command("diff", *pair, "--json") + "   (all of them)"
+        if len(counted) > TYPES_MAX + 1:
+            return command("diff", *pair, "--tree") + "   (or --json: all of them)"
         return command("cat", self.run_name) + "   (what was decided)"
 
     def to_dict(self) -> dict[str, Any]:
         return {
+            "format": FORMAT,
             "golden": self.golden_name,
             "run": self.run_name,
             "golden_digest": self.golden.digest,
             "run_digest": self.run.digest,
             "golden_ledger": ledger_dict(self.golden.ledger),
             "run_ledger": ledger_dict(self.run.ledger),
+            "compliance": self.standing.to_dict() if self.standing else None,
             **self.diff.to_dict(),
         }
 
 
-def short_line(diff: Diff, divergence: Divergence) -> str:
-    """A divergence on one line; the type of an event stands for its payload where it has one."""
-    short = replace(divergence, text="") if divergence.type else divergence
-    return short.line(name_connection=len(diff.connections) > 1)
+def _counted(counts: Mapping[str, int]) -> str:
+    return " · ".join(f"{count:,} {name}" for name, count in counts.items() if count)
 
 
-def _marked(text: str, divergence: Divergence | None) -> Line:
-    """An event with the sign and the name of what is different about it."""
-    if divergence is None:
-        return Line(f"  {'':9} {text}", cut=True)
-    category = divergence.category
-    tone = Tone.GOOD if category is Category.EXTRA else Tone.BAD
-    return Line(f"  {_SIGNS[category]} {category.value:7} {text}", tone, cut=True)
+def _percent(part: int, whole: int) -> str:
+    """``99.7 %``; rounded down, so that 100 % is all of it."""
+    per_mille = part * 1000 // whole
+    return f"{per_mille // 10}.{per_mille % 10} %"
+
+
+def _types_of(columns: Columns) -> Counter[str]:
+    counts = Counter(columns.kinds)
+    return Counter({columns.types[kind]: count for kind, count in counts.items()})

@@ -104,10 +104,13 @@ def name_width(names: tuple[str, ...]) -> int:
     return min(NAME_WIDTH_MAX, max((columns(clean(name)) for name in names), default=0))
 
 
-def delivery_line(number: int, event: Event, width: int) -> str:
-    """``4    0.010000  thread-1  <  tool_completed    {...}``: an event as its receiver saw it."""
+def delivery_line(number: int, event: Event, width: int, instead: str = "") -> str:
+    """``4    0.010000  thread-1  <  tool_completed    {...}``: an event as its receiver saw it.
+
+    ``instead`` is what there is to say of it in the place of its payload.
+    """
     notes = ["copy"] * (event.copy > 0) + ["damaged"] * event.damaged
-    what = [*notes, payload_text(event.type, event.payload)]
+    what = [*notes, instead or payload_text(event.type, event.payload)]
     head = _head(str(number), event.time_ns, event.connection, event.direction.sign, width)
     return f"{head}  {_type(event.type, event.op)}  {'  '.join(filter(None, what))}".rstrip()
 

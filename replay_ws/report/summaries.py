@@ -11,9 +11,9 @@ from typing import Any
 from replay_ws.clock import time_text
 from replay_ws.diff.model import Diff
 from replay_ws.report.blocks import Block, Line, Tone, command, plural
-from replay_ws.report.differences import short_line
 from replay_ws.report.events import settings_text
 from replay_ws.report.ledger import ledger_dict, ledger_text
+from replay_ws.report.places import short_line
 from replay_ws.session import Session, Verification
 from replay_ws.text import clean
 

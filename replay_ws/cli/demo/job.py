@@ -16,7 +16,7 @@ from replay_ws.compliance import profile_names
 from replay_ws.errors import ConfigError
 from replay_ws.faults.modes import MockBehaviorMode
 from replay_ws.report.demo import Demo, ModeReplay
-from replay_ws.report.differences import short_line
+from replay_ws.report.places import short_line
 from replay_ws.session import Session
 
 LIVE = "(recorded live)"

@@ -40,18 +40,22 @@ def test_a_lost_event_stands_where_it_was_expected() -> None:
     lossy = replay(golden, plan=type(plan)((only_b,)))
     shown = lines(golden, lossy)
     assert shown[:4] == [
-        "different: golden.rws and run.rws",
-        "  1 missing   (2 of 3 events match, order causal)",
+        "different: golden.rws and run.rws   (mode normal, seed 1)",
+        "  1 missing   2/3 events match (66.6 %), order causal",
         "  golden  3 messages: 3 delivered",
         "  run     3 messages: 2 delivered, 1 lost (loss)",
     ]
     at = shown.index("first divergence: missing #1 < b: lost (loss)")
-    assert [line[:18].split() for line in shown[at + 1 : at + 4]] == [
+    assert [line[:21].split() for line in shown[at + 2 : at + 5]] == [
         ["0"],
         ["-", "missing", "1"],
         ["2"],
     ]
-    assert shown[-1].startswith("next: replay-ws cat run.rws")
+    assert shown[at + 1] == "  t <, golden #1 ≙ run after #0, t=+0"
+    assert shown[-2:] == [
+        "  see     replay-ws cat run.rws   (what was decided)",
+        "  accept  replay-ws accept run.rws golden.rws   (never in CI)",
+    ]
 
 
 def test_an_extra_event_stands_behind_the_one_that_it_follows() -> None:
@@ -70,10 +74,12 @@ def test_hundreds_of_divergences_make_a_page() -> None:
     shown = lines(golden, session(*(f"another {number}" for number in range(300))))
     assert len(shown) <= 40
     assert any(line.endswith(" more") for line in shown)
-    assert shown[-1] == "next: replay-ws diff golden.rws run.rws --json   (all of them)"
+    see = "  see     replay-ws diff golden.rws run.rws --tree   (or --json: all of them)"
+    assert see in shown
 
 
 def test_lateness_alone_suggests_a_tolerance() -> None:
     golden = session("a", "b")
     late = replay(golden, config=MockConfiguration(latency_ms=7.5))
-    assert lines(golden, late)[-1] == ("next: replay-ws diff golden.rws run.rws --tolerance-ms 8")
+    see = "  see     replay-ws diff golden.rws run.rws --tolerance-ms 8"
+    assert see in lines(golden, late)
