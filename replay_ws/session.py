@@ -272,18 +272,25 @@ def _ending(log: Log, row: int) -> Incident:
     """A row about the connection itself, as an incident."""
     if log.ops[row] == Op.INCIDENT:
         return _incident(log, row)
-    value, lane = log.value(row), log.lanes[row]
+    lane = log.lanes[row]
     about: dict[str, Any] = {"by": Direction(lane & 1).name.lower()}
-    match Op(log.ops[row]):
-        case Op.ACCEPTED:
-            what, about = "accepted", {"subprotocol": value.get("subprotocol")}
-        case Op.REFUSED:
-            what, about = "refused", {"status": value.get("status")}
-        case Op.CLOSE:
-            what, about = "closed", about | {"code": value[0], "reason": value[1]}
-        case _:
-            what, about = "dropped", about | (value if isinstance(value, dict) else {})
+    match Op(log.ops[row]), log.value(row):
+        case Op.ACCEPTED, value:
+            what, about = "accepted", _only("subprotocol", value)
+        case Op.REFUSED, value:
+            what, about = "refused", _only("status", value)
+        case Op.CLOSE, [code, reason, *_]:
+            what, about = "closed", about | {"code": code, "reason": reason}
+        case Op.CLOSE, _:
+            what = "closed"
+        case _, value:
+            what, about = "dropped", about | _only("how", value)
     return Incident(log.times[row], log.connections[lane >> 1].name, what, about)
+
+
+def _only(name: str, value: Any) -> dict[str, Any]:
+    """That one entry of a row's map."""
+    return {name: value[name]} if isinstance(value, dict) and name in value else {}
 
 
 def _incident(log: Log, row: int) -> Incident:
