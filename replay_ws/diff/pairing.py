@@ -21,7 +21,15 @@ from itertools import accumulate
 from operator import itemgetter
 from typing import NamedTuple, Protocol, TypeAlias
 
-from replay_ws.diff.align import Block, Gap, as_bag, common_prefix, in_sequence, is_related
+from replay_ws.diff.align import (
+    RELATED_PER_MILLE,
+    Block,
+    Gap,
+    as_bag,
+    common_prefix,
+    in_sequence,
+    is_related,
+)
 from replay_ws.diff.moves import find_moves
 from replay_ws.diff.sides import Side
 from replay_ws.events.log import Direction
@@ -65,6 +73,10 @@ ORDERS: dict[str, Order] = {
     "thread": Order(lambda on: (on.connection, on.direction), in_sequence),
     "bag": Order(lambda on: None, as_bag),
 }
+
+
+ALONE_MIN = 50
+"""Events that either session must have alone before the two are said to be unrelated."""
 
 
 class Move(NamedTuple):
@@ -112,9 +124,14 @@ class Pairing:
 
     @property
     def unrelated(self) -> bool:
-        """Whether most of the sessions, as they have nothing in common, was not paired."""
+        """Whether the sessions have next to nothing in common, as far as so few events can tell."""
+        moved = sum(move.length for move in self.moved)
+        paired = len(self.same) + len(self.changed) + len(self.retyped) + moved
+        alone = min(len(self.missing), len(self.extra))
         unaligned = sum(len(left) + len(right) for left, right in self.unaligned)
-        return unaligned > 2 * len(self.same)
+        return unaligned > 2 * len(self.same) or (
+            alone >= ALONE_MIN and paired * 1_000 < alone * RELATED_PER_MILLE
+        )
 
 
 def all_same(count: int) -> Pairing:

@@ -13,6 +13,7 @@ from itertools import chain, islice
 
 from replay_ws.clock import time_text
 from replay_ws.diff.model import Category, Diff, Divergence
+from replay_ws.events.log import Direction
 from replay_ws.report.blocks import Line, Tone, plural
 from replay_ws.report.events import delivery_line, name_width
 from replay_ws.session import Session
@@ -150,42 +151,67 @@ class Places:
     def others(self, first: Divergence, limit: int) -> Iterator[Line]:
         """The divergences beside ``first``, on at most ``limit`` lines with a last one that counts.
 
-        Equal events between them are folded where there is room for that.
+        What differs in the same way one after the other is one line, and so is all that is late or
+        early on one lane; that comes last. Equal events are folded where there is room.
         """
-        counted = [found for found in self._diff.divergences if not found.rule]
-        left = len(counted) - 1
-        shown = left if left <= limit else limit - 1
-        listed = [found for found in islice(counted, shown + 1) if found is not first][:shown]
-        gaps = self._gaps(listed, first)
-        folds = sum(map(bool, gaps)) if shown == left else limit
-        for found, gap in zip(listed, gaps, strict=True):
-            if gap and left + folds <= limit:
+        groups = self._groups(first)
+        shown = groups if len(groups) <= limit else groups[: limit - 1]
+        gaps = self._gaps([group[0] for group in shown], first)
+        has_room = len(groups) + sum(map(bool, gaps)) <= limit
+        for group, gap in zip(shown, gaps, strict=True):
+            if gap and has_room:
                 yield Line(f"  ⋮ {plural(gap, 'equal event')}", Tone.QUIET)
-            yield self.line(found)
-        if shown < left:
-            yield Line(f"  … and {left - shown:,} more", Tone.QUIET)
+            yield self._group_line(group)
+        if more := sum(map(len, groups[len(shown) :])):
+            yield Line(f"  … and {more:,} more", Tone.QUIET)
 
-    def line(self, found: Divergence) -> Line:
+    def line(self, found: Divergence, more: str = "") -> Line:
         """One divergence with its sign, and when it is."""
-        time = _time_of(found)
-        text = cut(f"  {SIGNS[found.category]} {short_line(self._diff, found)}", WIDTH - len(time))
-        return Line(f"{text}{time}")
+        end = f"{_time_of(found)}{more}"
+        text = cut(f"  {SIGNS[found.category]} {short_line(self._diff, found)}", WIDTH - len(end))
+        return Line(f"{text}{end}")
+
+    def _groups(self, first: Divergence) -> list[list[Divergence]]:
+        """What no rule allows, without ``first``; those of each group are told together."""
+        groups: list[list[Divergence]] = []
+        mistimed: dict[tuple[str, Direction], list[Divergence]] = defaultdict(list)
+        for found in self._diff.divergences:
+            if found.rule or found is first:
+                continue
+            if found.category is Category.TIMING:
+                mistimed[found.connection, found.direction].append(found)
+            elif groups and _goes_on(groups[-1][-1], found):
+                groups[-1].append(found)
+            else:
+                groups.append([found])
+        return [*groups, *mistimed.values()]
+
+    def _group_line(self, group: list[Divergence]) -> Line:
+        found = group[0]
+        if len(group) == 1:
+            return self.line(found)
+        last = f"and {len(group) - 1:,} more to #{group[-1].number}"
+        if found.category is Category.TIMING:
+            most = max(abs(each.drift_ns) for each in group)
+            return self.line(found, f"; {last}, by {time_text(most)} at most")
+        return self.line(found, f"; {last}")
 
     def _gaps(self, listed: list[Divergence], first: Divergence) -> list[int]:
         """How many equal events stand before each, since the one before it."""
-        if not listed:
-            return []
-        last = listed[-1].golden_place
+        content = [found for found in listed if found.category is not Category.TIMING]
+        if not content:
+            return [0] * len(listed)
+        last = content[-1].golden_place
         until = [found for found in self._diff.divergences if found.golden_place <= last]
         told = sorted(set(chain.from_iterable(map(self._numbers, until))))
         gaps = []
-        for found, before in zip(listed, [first, *listed], strict=False):
+        for found, before in zip(content, [first, *content], strict=False):
             reached = max(before.golden_place, first.golden_place)
             start = (reached if reached <= found.golden_place else before.golden_place) + 1
             stop = found.golden_place + (not _is_of_event(found))
             differing = bisect_left(told, stop) - bisect_left(told, start)
             gaps.append(max(0, stop - start - differing))
-        return gaps
+        return [*gaps, *[0] * (len(listed) - len(content))]
 
     # --- which events ------------------------------------------------------------------------
 
@@ -213,6 +239,17 @@ class Places:
 def _is_of_event(found: Divergence) -> bool:
     """Whether it says of one event of the golden how that differs."""
     return found.golden is not None and found.category is not Category.COMPLIANCE
+
+
+def _goes_on(before: Divergence, found: Divergence) -> bool:
+    """Whether one differs as the one before it does, right behind it."""
+    return (
+        found.category is before.category
+        and found.category in _SHOWN_BY_PAYLOAD
+        and (found.connection, found.direction, found.why)
+        == (before.connection, before.direction, before.why)
+        and found.number == (before.number or 0) + before.count
+    )
 
 
 def _instead(found: Divergence) -> str:

@@ -73,7 +73,7 @@ def test_hundreds_of_divergences_make_a_page() -> None:
     golden = session(*(f"event {number}" for number in range(300)))
     shown = lines(golden, session(*(f"another {number}" for number in range(300))))
     assert len(shown) <= 40
-    assert any(line.endswith(" more") for line in shown)
+    assert any(" more" in line for line in shown)
     see = "  see     replay-ws diff golden.rws run.rws --tree   (or --json: all of them)"
     assert see in shown
 

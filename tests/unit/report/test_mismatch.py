@@ -84,4 +84,4 @@ def test_it_is_never_more_than_forty_lines() -> None:
         shown = text(golden, run, *(f"line {n}" for n in range(5)))
         assert len(shown) <= LINES_MAX == 40
         assert max(map(len, shown)) <= 160
-        assert any(line.endswith(" more") for line in shown)
+        assert any(" more" in line for line in shown)
