@@ -58,11 +58,6 @@ def rank(of: Key) -> tuple[Any, ...]:
     return (*of[:4], isinstance(of[4], str), of[4])
 
 
-def family(event: Event) -> tuple[str, int, str, bool]:
-    """What a changed event still has in common with what it was: lane, type, message or not."""
-    return (event.connection, event.direction, event.type, event.op in (Op.TEXT, Op.OBJECT))
-
-
 def data(event: Event) -> Any:
     """The payload as data; the body itself of one that nests deeper than events may.
 

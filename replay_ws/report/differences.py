@@ -171,7 +171,6 @@ class Difference:
         yield f"see     {self._see()}"
         if self.rerun:
             yield f"rerun   {self.rerun}"
-        yield f"accept  {command('accept', self.run_name, self.golden_name)}   (never in CI)"
 
     def _see(self) -> str:
         """The command that most likely tells more."""

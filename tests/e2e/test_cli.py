@@ -105,8 +105,8 @@ def test_a_replay_says_what_became_of_the_messages_and_where_it_departs(place: P
 def test_a_setting_without_a_mode_changes_the_recorded_configuration(place: Path) -> None:
     said("replay", "golden.rws", "--set", "latency_ms=30", "-o", "late.rws", cwd=place)
     lines = said("diff", "golden.rws", "late.rws", cwd=place, code=1).splitlines()
-    assert lines[0] == "different: golden.rws and late.rws"
-    assert lines[-1] == "next: replay-ws diff golden.rws late.rws --tolerance-ms 30"
+    assert lines[0].startswith("different: golden.rws and late.rws   (mode normal latency_ms=30.0")
+    assert lines[-1] == "  see     replay-ws diff golden.rws late.rws --tolerance-ms 30"
     said("diff", "golden.rws", "late.rws", "--tolerance-ms", 30, cwd=place)
 
 
@@ -122,11 +122,11 @@ def test_diff_answers_first_shows_the_first_divergence_and_ends_with_a_command(
     loss = ("--mode", "packet_loss", "--seed", 3, "--set", "packet_loss_rate=0.5")
     said("replay", "golden.rws", *loss, "-o", "lossy.rws", cwd=place)
     lines = said("diff", "golden.rws", "lossy.rws", cwd=place, code=1).splitlines()
-    assert lines[0] == "different: golden.rws and lossy.rws"
+    assert lines[0].startswith("different: golden.rws and lossy.rws   (mode packet_loss")
     assert "missing" in lines[1]
     assert any(line.startswith("first divergence: missing #") for line in lines)
     assert any(line.startswith("  - missing ") for line in lines)
-    assert lines[-1].startswith("next: replay-ws ")
+    assert lines[-1].startswith("  see     replay-ws ")
     assert len(lines) <= 40
     found = data("diff", "golden.rws", "lossy.rws", cwd=place, code=1)
     assert found["counts"]["missing"] == len(found["divergences"])
