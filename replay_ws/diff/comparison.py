@@ -66,6 +66,7 @@ def compare(
     left, right = _stories(golden, run, rules)
     exchanged = _stands_left(right.side, left.side)
     if exchanged:
+        rules_of = {category.mirrored(): rule for category, rule in rules_of.items()}
         left, right = right, left
         golden, run = run, golden
     equal = left.side.ids is right.side.ids
