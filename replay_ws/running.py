@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 from weakref import WeakKeyDictionary
 
@@ -52,6 +52,7 @@ Escapes = Literal["error", "warn"]
 _TURNS_PER_INSTANT_MAX = 1_000_000
 _PROFILE_TURNS_MAX = 100_000
 _BATCH_MAX = 64
+_BATCH_NS_MAX = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,26 +151,39 @@ class Outcome(Generic[Value]):
     error: BaseException | None = None
 
 
-def executions(
-    program: Program[Value], conditions: Conditions, seeds: Iterable[int]
-) -> Iterator[Outcome[Value]]:
-    """What ``execute`` leaves for each of ``seeds``, at a part of its cost.
+def executions(program: Program[Value], variants: Iterable[Conditions]) -> Iterator[Outcome[Value]]:
+    """What ``execute`` leaves under each of ``variants``, at a part of its cost.
 
-    A batch of runs shares one world. Whoever takes an outcome is outside of it; the first batch is
-    one run, so that who stops early has not paid for many that nobody looks at.
+    A batch of runs shares one world. Whoever takes an outcome is outside of it. The first batch is
+    one run, so that who stops early has not paid for many that nobody looks at, and long runs make
+    short batches.
     """
-    remaining = iter(seeds)
+    remaining = iter(variants)
     size = 1
-    while batch := list(islice(remaining, size)):
-        with _world(program, conditions) as world:
-            outcomes = [_outcome(program, _with(conditions, each), world) for each in batch]
-        yield from outcomes
+    for first in remaining:
+        batch = chain([first], islice(remaining, size - 1))
+        yield from _batch(program, first, batch)
         size = min(2 * size, _BATCH_MAX)
 
 
-def _with(conditions: Conditions, seed: int) -> Conditions:
-    redactor = conditions.redactor  # the numbers of its placeholders go on from run to run
-    return replace(conditions, seed=seed, redactor=None if redactor is None else redactor.fresh())
+def _batch(
+    program: Program[Value], first: Conditions, variants: Iterator[Conditions]
+) -> list[Outcome[Value]]:
+    """What the runs of one world left, which takes no more of them when it grows late."""
+    until_ns = time.process_time_ns() + _BATCH_NS_MAX
+    outcomes = []
+    with _world(program, first) as world:
+        for conditions in variants:
+            outcomes.append(_outcome(program, _apart(conditions), world))
+            if time.process_time_ns() > until_ns:
+                break
+    return outcomes
+
+
+def _apart(conditions: Conditions) -> Conditions:
+    """``conditions`` for a run of their own: placeholders of secrets are numbered from 1."""
+    redactor = conditions.redactor
+    return conditions if redactor is None else replace(conditions, redactor=redactor.fresh())
 
 
 def _outcome(program: Program[Value], conditions: Conditions, world: World) -> Outcome[Value]:

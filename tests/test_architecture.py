@@ -33,11 +33,13 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("session",),
     ("sim", "cassette", "report"),
     ("recording",),
-    ("running",),
+    ("programs", "running"),
     ("staged",),
     ("recorder", "replayer", "mock", "verifier"),
-    ("api", "hunter", "legacy"),
-    ("cli", "pytest_plugin"),
+    ("hunter",),
+    ("api", "legacy"),
+    ("pytest_plugin",),
+    ("cli",),
 )
 EXEMPT = {"", "__main__"}  # the front doors `replay_ws/__init__.py` and `python -m replay_ws`
 

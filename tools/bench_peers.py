@@ -12,6 +12,7 @@ import importlib
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def install_peers() -> int:
 def _ours(program: Program, count: int) -> None:
     """A sweep, which is how a hunt runs its seeds."""
     conditions = Conditions(schedule=Schedule("portfolio"))
-    for _ in executions(program, conditions, range(1, count + 1)):
+    for _ in executions(program, (replace(conditions, seed=n) for n in range(1, count + 1))):
         pass
 
 

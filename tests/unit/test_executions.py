@@ -8,7 +8,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 from uuid import uuid1, uuid4
@@ -53,6 +53,10 @@ async def everything() -> list[object]:
     return [*drawn, *shown]
 
 
+def variants(seeds: Iterable[int], **conditions: Any) -> Iterator[Conditions]:
+    return (Conditions(seed=seed, **conditions) for seed in seeds)
+
+
 def one_by_one(program: Any, seed: int, **conditions: Any) -> tuple[object, str]:
     try:
         out = execute(program, Conditions(seed=seed, **conditions))
@@ -71,7 +75,7 @@ def told(outcome: Outcome[Any]) -> tuple[object, str]:
 @pytest.mark.parametrize("policy", ["fifo", "portfolio"])
 def test_a_run_that_shares_its_world_is_the_run_of_its_seed(policy: str) -> None:
     conditions: dict[str, Any] = {"schedule": Schedule(policy)}
-    shared = list(executions(everything, Conditions(**conditions), SEEDS))
+    shared = list(executions(everything, variants(SEEDS, **conditions)))
     assert [outcome.seed for outcome in shared] == list(SEEDS)
     assert [told(each) for each in shared] == [
         one_by_one(everything, seed, **conditions) for seed in SEEDS
@@ -95,7 +99,7 @@ def test_managed_threads_share_a_world_too() -> None:
         return drawn
 
     conditions: dict[str, Any] = {"schedule": Schedule("pos"), "threads": "managed"}
-    shared = executions(program, Conditions(**conditions), SEEDS)
+    shared = executions(program, variants(SEEDS, **conditions))
     assert [told(each) for each in shared] == [
         one_by_one(program, seed, **conditions) for seed in SEEDS
     ]
@@ -107,7 +111,7 @@ def test_what_a_program_puts_in_the_place_of_a_guard_ends_with_its_run() -> None
         os.urandom = random.Random.seed = os.system = print  # type: ignore[assignment, method-assign]
         return seen
 
-    shared = list(executions(program, Conditions(), SEEDS))
+    shared = list(executions(program, variants(SEEDS)))
     assert [told(each) for each in shared] == [one_by_one(program, seed) for seed in SEEDS]
 
 
@@ -117,7 +121,7 @@ def test_a_secret_has_the_same_placeholder_in_every_run() -> None:
             "thread-1", {"type": "x", "token": f"{TOKEN}-{random.random()}"}
         )
 
-    shared = executions(program, Conditions(redactor=Redactor()), SEEDS)
+    shared = executions(program, variants(SEEDS, redactor=Redactor()))
     assert [outcome.session.digest for outcome in shared] == [
         rws.run(program, seed=seed).digest for seed in SEEDS
     ]
@@ -129,7 +133,7 @@ def test_who_takes_an_outcome_is_in_the_real_world() -> None:
     random.setstate(kept)
     before = time.time()
     found = []
-    for _ in executions(everything, Conditions(), SEEDS):
+    for _ in executions(everything, variants(SEEDS)):
         found.append(random.random())
         assert time.time() >= before
         assert os.system("exit 0") == 0
@@ -143,7 +147,7 @@ def test_who_stops_at_the_first_outcome_has_paid_for_one_run() -> None:
     async def program() -> None:
         begun.append(1)
 
-    assert len(list(islice(executions(program, Conditions(), SEEDS), 1))) == 1
+    assert len(list(islice(executions(program, variants(SEEDS)), 1))) == 1
     assert len(begun) == 1
 
 
@@ -151,12 +155,12 @@ def test_an_interrupt_ends_the_sweep_and_another_ending_is_an_outcome() -> None:
     async def program() -> None:
         raise KeyboardInterrupt if random.random() < 0.2 else SystemExit(random.random())
 
-    outcomes = executions(program, Conditions(), range(1_000))
+    outcomes = executions(program, variants(range(1_000)))
     assert isinstance(next(outcomes).error, SystemExit)
     with pytest.raises(KeyboardInterrupt):
         list(outcomes)
 
 
 def test_a_program_that_is_none_ends_the_sweep_as_it_ends_a_run() -> None:
-    outcomes: Iterator[Outcome[None]] = executions(None, Conditions(), [1])  # type: ignore[arg-type]
+    outcomes: Iterator[Outcome[None]] = executions(None, variants([1]))  # type: ignore[arg-type]
     assert isinstance(next(outcomes).error, rws.ProgramError)

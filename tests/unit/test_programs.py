@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from replay_ws.cli.programs import find_program
+from replay_ws.programs import find_program
 from replay_ws.errors import ProgramError
 
 SOURCE = """
