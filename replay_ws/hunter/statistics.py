@@ -30,6 +30,10 @@ class Interval(NamedTuple):
         return f"{percent(self.low)} to {percent(self.high)}"
 
 
+NO_IDEA = Interval(0.0, 1.0)
+"""Before the first run."""
+
+
 def percent(rate: float) -> str:
     """``0.28 %``: as many digits as the size of the rate deserves."""
     value = 100 * rate
@@ -44,7 +48,7 @@ def interval(failures: int, runs: int, confidence: float = CONFIDENCE) -> Interv
     With no failure it is one-sided, 0 to about 3 / runs, and so it is where every run failed.
     """
     if runs <= 0:
-        return Interval(0.0, 1.0)
+        return NO_IDEA
     missed = 1 - confidence
     if failures == 0:
         return Interval(0.0, 1 - missed ** (1 / runs))

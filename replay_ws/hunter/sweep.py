@@ -1,0 +1,125 @@
+"""The trials of a hunt, and one slice of them: what a worker is asked, and what it answers.
+
+Only ranges go out and only digests come back. A slice ends early when its time is over, so that
+whoever waits for it never waits long; the rest is asked again, of whichever worker is free.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from replay_ws.faults.modes import ModeChoice
+from replay_ws.hunter.failure import Signature, message_of, signature_of
+from replay_ws.hunter.targets import Runner, Target
+from replay_ws.rng import WORD
+from replay_ws.running import Conditions
+from replay_ws.session import Session
+from replay_ws.sim.schedule import Schedule
+
+PATIENCE_S = 0.1
+"""After how long a slice ends, whole or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """Each of ``seeds`` under each of ``modes``, numbered from 0: all modes of a seed in turn.
+
+    Without modes, or a schedule, those of the target hold.
+    """
+
+    seeds: range
+    modes: tuple[ModeChoice, ...] = ()
+    schedule: Schedule | None = None
+
+    def __len__(self) -> int:
+        return len(self.seeds) * max(len(self.modes), 1)
+
+    def seed(self, number: int) -> int:
+        """The seed of a trial."""
+        return self.seeds[number // max(len(self.modes), 1)]
+
+    def conditions(self, base: Conditions, numbers: range) -> Iterator[Conditions]:
+        """What the trials ``numbers`` run under; ``base`` has everything else."""
+        if self.schedule is not None:
+            base = replace(base, schedule=self.schedule)
+        configs = [base.config.replace(mode=mode) for mode in self.modes] or [base.config]
+        bases = [replace(base, config=config) for config in configs]
+        for number in numbers:
+            yield replace(bases[number % len(bases)], seed=self.seed(number))
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a worker is asked: the trials ``first .. last`` of a target.
+
+    ``quiet`` keeps what the program prints to itself: a thousand runs say it a thousand times.
+    """
+
+    target: Target
+    trials: Trials
+    first: int
+    last: int
+    quiet: bool = False
+
+
+class Failed(NamedTuple):
+    """That a trial failed, and how."""
+
+    number: int
+    signature: Signature
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What a worker answers: what the trials ``first .. last`` did, fewer perhaps than asked."""
+
+    first: int
+    last: int
+    failures: tuple[Failed, ...] = ()
+    behaviours: array[int] = field(default_factory=lambda: array("Q"))
+
+
+def run_slice(order: Order) -> Slice:
+    """Run trials until they are done, or time is over; at least one."""
+    if not order.quiet:
+        return order.target.within(lambda runner: _run(runner, order))
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        return order.target.within(lambda runner: _run(runner, order))
+
+
+def _run(runner: Runner, order: Order) -> Slice:
+    until_s = time.monotonic() + PATIENCE_S
+    numbers = range(order.first, order.last)
+    failures: list[Failed] = []
+    behaviours = array("Q")
+    last = order.first
+    for outcome in runner(order.trials.conditions(runner.base, numbers)):
+        signature = None
+        if outcome.error is not None:
+            signature = signature_of(outcome.error)
+            failures.append(Failed(last, signature, message_of(outcome.error)))
+        behaviours.append(behaviour_of(outcome.session, signature))
+        last += 1
+        if time.monotonic() > until_s:
+            break
+    return Slice(order.first, last, tuple(failures), behaviours)
+
+
+def behaviour_of(session: Session, signature: Signature | None = None) -> int:
+    """64 bits of what a run did: what was delivered, by its causes, and how the program ended."""
+    ended = _steady_hash(signature) if signature is not None else 0
+    return (int(session.behaviour, 16) + ended) % WORD
+
+
+def _steady_hash(signature: Signature) -> int:
+    from hashlib import blake2b
+
+    text = "\0".join(signature).encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "little")
