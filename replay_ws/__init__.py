@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from replay_ws.api import check as check
     from replay_ws.api import compare as compare
+    from replay_ws.api import hunt as hunt
     from replay_ws.api import load as load
     from replay_ws.api import record as record
     from replay_ws.api import replay as replay
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
     from replay_ws.faults.plans import FaultPlan as FaultPlan
     from replay_ws.faults.timeline import Fault as Fault
     from replay_ws.faults.toxics import Toxic as Toxic
+    from replay_ws.hunter.failure import Failure as Failure
+    from replay_ws.hunter.failure import Signature as Signature
+    from replay_ws.hunter.hunt import Group as Group
+    from replay_ws.hunter.hunt import Hunt as Hunt
     from replay_ws.legacy.bridge import LegacyMockWebSocketBridge as LegacyMockWebSocketBridge
     from replay_ws.legacy.helpers import assert_websocket_events as assert_websocket_events
     from replay_ws.legacy.helpers import reset_mock_for_test as reset_mock_for_test
@@ -80,7 +85,7 @@ if TYPE_CHECKING:
     from replay_ws.sim.schedule import Schedule as Schedule
 
 _HOMES = {
-    "replay_ws.api": "check compare load record replay run save",
+    "replay_ws.api": "check compare hunt load record replay run save",
     "replay_ws.cassette.redaction": "Redactor",
     "replay_ws.errors": (
         "CassetteError ConfigError DeadlockError DeterminismError EscapeError "
@@ -93,6 +98,8 @@ _HOMES = {
     "replay_ws.faults.plans": "FaultPlan",
     "replay_ws.faults.timeline": "Fault",
     "replay_ws.faults.toxics": "Toxic",
+    "replay_ws.hunter.failure": "Failure Signature",
+    "replay_ws.hunter.hunt": "Group Hunt",
     "replay_ws.legacy": (
         "LegacyMockWebSocket LegacyMockWebSocketBridge LegacyMockWebSocketManager"
     ),

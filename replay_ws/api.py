@@ -1,4 +1,4 @@
-"""The verbs: run, record, save, load, replay, compare, check.
+"""The verbs: run, hunt, record, save, load, replay, compare, check.
 
 A session, the result of a run or the path of a cassette will do as input.
 """
@@ -21,16 +21,20 @@ from replay_ws.faults.configuration import (
 from replay_ws.session import RunResult, Session
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from replay_ws.cassette.redaction import RedactorChoice
     from replay_ws.compliance import Profile, Report
     from replay_ws.diff import Diff
     from replay_ws.events.model import Plan
     from replay_ws.faults.modes import ModeChoice
     from replay_ws.faults.plans import FaultPlan
+    from replay_ws.hunter.hunt import Hunt, Progress, Stop
+    from replay_ws.hunter.targets import Target
     from replay_ws.recorder.methods import Methods
     from replay_ws.recorder.taps import ClockChoice, Tap
     from replay_ws.replayer.recorded import RecordedSession
-    from replay_ws.running import Escapes, Threads
+    from replay_ws.running import Conditions, Escapes, Program, Threads
     from replay_ws.sim.schedule import Schedule
 
 Value = TypeVar("Value")
@@ -92,9 +96,7 @@ def run(
     something that is no program, or takes more turns than ``turns_per_instant_max`` while neither
     time passes nor anything is recorded.
     """
-    from replay_ws.cassette.redaction import redactor_of
-    from replay_ws.running import Conditions, execute
-    from replay_ws.sim.schedule import Schedule
+    from replay_ws.running import execute
 
     if not isinstance(record, (str, os.PathLike, type(None))):
         raise ConfigError(f"record is {record!r:.60}", mend="pass the path of a cassette")
@@ -102,14 +104,13 @@ def run(
         raise ConfigError(f"verify is {verify!r:.60}", mend="pass True or False")
     base = DEFAULT if config is None else config
     require_configuration(base)
-    planned = plan_of(plan)
-    conditions = Conditions(
-        seed=require_seed((planned.seed or 0) if seed is None else seed),
-        schedule=schedule if isinstance(schedule, Schedule) else Schedule(schedule),
-        plan=planned,
-        config=planned.applied(base if mode is None else base.replace(mode=mode)),
+    conditions = _conditions(
+        seed=seed,
+        schedule=schedule,
+        plan=plan_of(plan),
+        config=base if mode is None else base.replace(mode=mode),
         profile=profile,
-        redactor=redactor_of(redactor),
+        redactor=redactor,
         threads=threads,
         preempt=preempt,
         escapes=escapes,
@@ -120,6 +121,98 @@ def run(
 
         return execute_verified(program, conditions, record=record)
     return execute(program, conditions, record=record)
+
+
+def _conditions(
+    *,
+    seed: int | None,
+    schedule: str | Schedule,
+    plan: FaultPlan,
+    config: MockConfiguration,
+    redactor: RedactorChoice,
+    **others: Any,
+) -> Conditions:
+    """What is given to ``run`` or ``hunt``, as the value that decides a run."""
+    from replay_ws.cassette.redaction import redactor_of
+    from replay_ws.running import Conditions
+    from replay_ws.sim.schedule import Schedule
+
+    return Conditions(
+        seed=require_seed((plan.seed or 0) if seed is None else seed),
+        schedule=schedule if isinstance(schedule, Schedule) else Schedule(schedule),
+        plan=plan,
+        config=plan.applied(config),
+        redactor=redactor_of(redactor),
+        **others,
+    )
+
+
+def hunt(
+    program: Program[Any] | Target | str,
+    *,
+    seeds: Iterable[int] | str = range(1_000),
+    schedule: str | Schedule = "portfolio",
+    modes: Iterable[ModeChoice] | str | None = None,
+    plan: FaultPlan | str | os.PathLike[str] | None = None,
+    config: MockConfiguration | None = None,
+    profile: str = "agent5",
+    redactor: RedactorChoice = "default",
+    threads: Threads = "refuse",
+    preempt: Sequence[str] = (),
+    escapes: Escapes = "error",
+    turns_per_instant_max: int | None = 1_000_000,
+    stop: Stop = None,
+    budget: float | None = None,
+    executor: Executor | str | None = None,
+    jobs: int | None = None,
+    quiet: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Hunt:
+    """Run ``program()`` under many seeds, and group what fails by how it does.
+
+    Each of ``seeds`` (a range, or a text as ``"0..500"``) runs in each of ``modes``; None is the
+    one of ``config``, ``"all"`` each there is, and a list is several at once. The rest is as for
+    ``run``; the program may also be given by name, ``module:function`` or ``file.py:function``.
+
+    ``stop`` ends the hunt at the ``first`` failure, when some group has so many, or at
+    ``saturation``, when hardly any run does something new; ``budget`` ends it after so many
+    seconds. Runs take place here, in ``jobs`` processes, or in any ``concurrent.futures.Executor``,
+    which may also be named: ``process``, ``loky``, ``dask``, ``dask:tcp://host:port``, ``mpi``,
+    ``ray``. What is found is the same with all of them. Workers find the program by its name, so it
+    stands at the top of a module. With ``quiet`` what it prints is not shown; ``progress`` is told
+    how far the hunt is.
+
+    Raises ConfigError for an option that cannot be kept, and ProgramError for what is no program.
+    Ctrl-C ends the hunt with what was found until then.
+    """
+    from replay_ws.hunter.hunt import hunt as hunt_target
+    from replay_ws.hunter.sweep import trials_of
+    from replay_ws.hunter.targets import target_of
+
+    base = DEFAULT if config is None else config
+    require_configuration(base)
+    conditions = _conditions(
+        seed=0,
+        schedule=schedule,
+        plan=plan_of(plan),
+        config=base,
+        profile=profile,
+        redactor=redactor,
+        threads=threads,
+        preempt=preempt,
+        escapes=escapes,
+        turns_per_instant_max=turns_per_instant_max,
+    )
+    return hunt_target(
+        target_of(program, conditions),
+        trials_of(seeds, modes, conditions.schedule),
+        stop=stop,
+        budget_s=budget,
+        executor=executor,
+        jobs=jobs,
+        quiet=quiet,
+        progress=progress,
+    )
 
 
 def record(

@@ -14,6 +14,8 @@ from __future__ import annotations
 from hashlib import blake2b
 from struct import Struct
 
+from replay_ws.errors import ConfigError
+
 WORD = 1 << 64
 """A draw ``u`` is an integer with ``0 <= u < WORD``."""
 
@@ -50,6 +52,14 @@ class Stream:
             self._words = _WORDS.unpack(state.digest())
             self._block = block
         return self._words[index & 7]
+
+
+def seed_range(text: str) -> range:
+    """The seeds that a text says: ``A..B`` without B, or ``N`` for 0..N. Raises ConfigError."""
+    first, dots, last = text.partition("..")
+    if not (first.strip().isdecimal() and (not dots or last.strip().isdecimal())):
+        raise ConfigError(f"{text!r} is no range of seeds", mend="write A..B, or N for 0..N")
+    return range(int(first), int(last)) if dots else range(int(first))
 
 
 def threshold(rate: float) -> int:

@@ -42,6 +42,9 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "learn": "Learn from runs of one scenario which values are volatile.",
         "check": "Check what was delivered against the rules of a protocol.",
     },
+    "Flaky failures": {
+        "hunt": "Run a program or test under many seeds, and group what fails.",
+    },
     "Cassettes": {
         "cat": "Print a cassette, one line per event.",
         "info": "Sum up a cassette: what it is, what is in it, how it ended.",

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
 
 from replay_ws.errors import ReplayWsError
 from replay_ws.report.blocks import Tone, View
-from replay_ws.report.terminal import draw, paint, progress, wants_colour
+from replay_ws.report.terminal import draw, paint, progress, steady_progress, wants_colour
+
+if TYPE_CHECKING:
+    from replay_ws.hunter.hunt import Progress
 
 SAME, DIFFERENT, TROUBLE = 0, 1, 2
 """Exit codes, as diff has them."""
@@ -61,6 +64,21 @@ def print_error(what: str, where: str, mend: str, **result: Any) -> None:
 def working(label: str, total: int) -> AbstractContextManager[Callable[[], None]]:
     """A progress bar on stderr, where that is a terminal; gives what to call after each step."""
     return progress(label, total, sys.stderr)
+
+
+@contextmanager
+def hunting() -> Iterator[Callable[[Progress], None]]:
+    """How far a hunt is, on stderr; gives what the hunt tells it to."""
+    with steady_progress(sys.stderr) as tell:
+        yield lambda at: tell(at.runs, at.trials, _progress_text(at))
+
+
+def _progress_text(at: Progress) -> str:
+    speed = at.runs / at.seconds if at.seconds else 0.0
+    return (
+        f"{at.runs:,} of {at.trials:,} runs, {speed:,.0f}/s, {at.behaviours:,} behaviours, "
+        f"{at.failed:,} failed in {at.groups} groups"
+    )
 
 
 def release_stdout() -> None:

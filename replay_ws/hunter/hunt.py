@@ -43,6 +43,7 @@ class Group:
     signature: Signature
     failures: list[Failure] = field(default_factory=list)
     count: int = 0
+    by_mode: dict[str, int] = field(default_factory=dict)
     rate: float | None = None
     """How many of the runs fail so; without bias where this group ended the hunt, and None where
     its first failure did, which says nothing about a rate."""
@@ -214,16 +215,12 @@ class _Tally:
         group = self._groups.get(failed.signature)
         if group is None:
             group = self._groups[failed.signature] = Group(failed.signature)
+        conditions = self._conditions(failed.number)
+        failure = Failure(conditions, failed.signature, failed.message, failed.number)
         group.count += 1
+        group.by_mode[failure.mode] = group.by_mode.get(failure.mode, 0) + 1
         if len(group.failures) < _KEPT_PER_GROUP:
-            group.failures.append(
-                Failure(
-                    self._conditions(failed.number),
-                    failed.signature,
-                    failed.message,
-                    failed.number,
-                )
-            )
+            group.failures.append(failure)
         return group
 
     def _conditions(self, number: int) -> Conditions:

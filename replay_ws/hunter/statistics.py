@@ -35,11 +35,11 @@ NO_IDEA = Interval(0.0, 1.0)
 
 
 def percent(rate: float) -> str:
-    """``0.28 %``: as many digits as the size of the rate deserves."""
+    """``0.28 %``: three digits."""
     value = 100 * rate
     if value in (0, 100):
         return f"{value:.0f} %"
-    return f"{value:.2g} %" if value < 10 else f"{value:.3g} %"
+    return f"{value:.3g} %"
 
 
 def interval(failures: int, runs: int, confidence: float = CONFIDENCE) -> Interval:

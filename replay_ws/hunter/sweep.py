@@ -10,14 +10,16 @@ import contextlib
 import io
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from replay_ws.faults.modes import ModeChoice
+from replay_ws.errors import ConfigError
+from replay_ws.faults.configuration import require_seed
+from replay_ws.faults.modes import MockBehaviorMode, ModeChoice, modes_of
 from replay_ws.hunter.failure import Signature, message_of, signature_of
 from replay_ws.hunter.targets import Runner, Target
-from replay_ws.rng import WORD
+from replay_ws.rng import WORD, seed_range
 from replay_ws.running import Conditions
 from replay_ws.session import Session
 from replay_ws.sim.schedule import Schedule
@@ -52,6 +54,35 @@ class Trials:
         bases = [replace(base, config=config) for config in configs]
         for number in numbers:
             yield replace(bases[number % len(bases)], seed=self.seed(number))
+
+
+def trials_of(
+    seeds: Iterable[int] | str,
+    modes: Iterable[ModeChoice] | str | None,
+    schedule: Schedule | None = None,
+) -> Trials:
+    """The trials that a caller means; raises ConfigError for seeds or modes that are none."""
+    if isinstance(seeds, str):
+        seeds = seed_range(seeds)
+    if not isinstance(seeds, range):
+        raise ConfigError(
+            f"seeds is {seeds!r:.60}", mend="pass a range, as in range(1000), or '0..1000'"
+        )
+    for seed in (seeds[0], seeds[-1]) if seeds else ():
+        require_seed(seed)
+    if modes == "all":
+        modes = tuple(MockBehaviorMode)
+    elif isinstance(modes, str):
+        modes = (modes,)
+    return Trials(seeds, tuple(map(_mode, modes or ())), schedule)
+
+
+def _mode(choice: ModeChoice) -> ModeChoice:
+    """``a+b`` is two modes at once."""
+    if isinstance(choice, str) and not isinstance(choice, MockBehaviorMode):
+        choice = tuple(choice.split("+"))
+    modes = modes_of(choice)
+    return modes[0] if len(modes) == 1 else modes
 
 
 @dataclass(frozen=True, slots=True)

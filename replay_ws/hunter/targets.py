@@ -10,7 +10,7 @@ import pickle
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from replay_ws.errors import ConfigError
 from replay_ws.programs import find_program
@@ -32,6 +32,7 @@ class Runner(Protocol):
         ...
 
 
+@runtime_checkable
 class Target(Protocol):
     """A program or a test, by name; it can be pickled."""
 
@@ -84,6 +85,18 @@ class ProgramTarget:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"program": self.program, "base": self.base}  # not what was found, which is here
+
+
+def target_of(program: Program[Any] | Target | str, base: Conditions) -> Target:
+    """The target that ``program`` is or names; raises ConfigError for what is none."""
+    if isinstance(program, Target):
+        return program
+    if isinstance(program, str) or callable(program):
+        return ProgramTarget(program, base)
+    raise ConfigError(
+        f"{program!r:.60} cannot be hunted",
+        mend="pass an async function without arguments, or its name: app.py:main",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from replay_ws.faults.modes import modes_of
 from replay_ws.faults.plans import NO_PLAN, FaultPlan
 from replay_ws.pytest_plugin.goldens import golden_name
 from replay_ws.pytest_plugin.options import Settings, settings_of
+from replay_ws.rng import seed_range
 from replay_ws.running import Conditions
 from replay_ws.sim.schedule import Schedule
 
@@ -110,10 +111,7 @@ def seeds_of(value: Any) -> list[int]:
     """Seeds as a marker or an option gives them: ``A..B`` without B, N for ``0..N``, or each."""
     given = value
     if isinstance(value, str):
-        first, dots, last = value.partition("..")
-        if not (first.strip().isdigit() and (not dots or last.strip().isdigit())):
-            raise ConfigError(f"{value!r} is no range of seeds", mend="write A..B, or N for 0..N")
-        value = range(int(first), int(last)) if dots else range(int(first))
+        value = seed_range(value)
     if type(value) is int:
         value = range(value)
     if not isinstance(value, Iterable):

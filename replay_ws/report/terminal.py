@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, TextIO, assert_never
@@ -129,3 +130,40 @@ def progress(label: str, total: int, stream: TextIO) -> Iterator[Callable[[], No
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(label, total=total)
         yield lambda: bar.advance(task)
+
+
+LINE_EVERY_S = 30
+"""How often progress is a line of its own where there is no terminal, as in a log of CI."""
+
+
+@contextmanager
+def steady_progress(stream: TextIO) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar with words on ``stream`` while the body works; where that is no terminal, few lines.
+
+    Call what the body is given with how much is done, of how much, and what to say of it.
+    """
+    if not stream.isatty() or os.environ.get("TERM") == "dumb":
+        yield _lines_on(stream)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(file=stream, no_color=not wants_colour(stream))
+    columns = (BarColumn(24), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total, text: bar.update(
+            task, completed=done, total=total, description=text
+        )
+
+
+def _lines_on(stream: TextIO) -> Callable[[int, int, str], None]:
+    said_s = time.monotonic()
+
+    def line(done: int, total: int, text: str) -> None:
+        nonlocal said_s
+        if time.monotonic() - said_s >= LINE_EVERY_S:
+            said_s = time.monotonic()
+            print(text, file=stream, flush=True)
+
+    return line

@@ -15,10 +15,10 @@ from replay_ws.api import run
 from replay_ws.cassette.redaction import Redactor
 from replay_ws.cli import options
 from replay_ws.cli.console import DIFFERENT, SAME, ProgramFailed, show
-from replay_ws.programs import Program, find_program
 from replay_ws.compliance import load_profile
 from replay_ws.errors import DeterminismError, ProgramError, ReplayWsError
 from replay_ws.faults.configuration import MockConfiguration
+from replay_ws.programs import Program, find_program
 from replay_ws.report.determinism import Parted
 from replay_ws.report.summaries import Recorded, failure_text
 from replay_ws.session import RunResult

@@ -76,5 +76,5 @@ def test_what_was_seen_once_only_stands_for_what_was_not_seen_yet() -> None:
 @pytest.mark.parametrize(
     ("share", "text"), [(0.0028, "0.28 %"), (0.123, "12.3 %"), (1, "100 %"), (0, "0 %")]
 )
-def test_a_rate_reads_with_two_or_three_digits(share: float, text: str) -> None:
+def test_a_rate_reads_with_at_most_three_digits(share: float, text: str) -> None:
     assert percent(share) == text

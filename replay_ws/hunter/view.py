@@ -1,0 +1,167 @@
+"""What a hunt found, for a reader and for a program."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from replay_ws.hunter.failure import Failure
+from replay_ws.hunter.hunt import Group, Hunt
+from replay_ws.hunter.statistics import percent
+from replay_ws.report.blocks import Block, Line, Tone, command, plural
+from replay_ws.text import clean, cut
+
+GROUPS_MAX = 20
+"""Groups that are shown; --json has all of them."""
+
+_WIDTH = 110
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+_ENDED = {
+    "done": "",
+    "first": "ended at the first failure",
+    "count": "ended when a group had so many",
+    "saturation": "ended when hardly any run did something new",
+    "budget": "ended when its time was over",
+    "interrupted": "interrupted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hunted:
+    """A hunt, ready to be shown."""
+
+    hunt: Hunt
+
+    def blocks(self) -> Iterator[Block]:
+        """The verdict, what was tried, and a paragraph for each group."""
+        hunt = self.hunt
+        yield Line(f"{hunt.target}: {self._verdict()}", Tone.BAD if hunt.groups else Tone.GOOD)
+        yield Line(f"  {self._tried()}", Tone.QUIET)
+        for number, group in enumerate(hunt.groups[:GROUPS_MAX]):
+            letter = _LETTERS[number]
+            yield Line(
+                f"{letter}  {group.count:,}x  {clean(_headline(group))}", Tone.HEAD, cut=True
+            )
+            yield Line(f"   {_rate_text(group, hunt)}")
+            if len(hunt.trials.modes) > 1:
+                yield Line(f"   {_modes_text(group, hunt)}")
+            yield Line(f"   again: {again(hunt.target, group.first)}")
+        if len(hunt.groups) > GROUPS_MAX:
+            more = plural(len(hunt.groups) - GROUPS_MAX, "more group")
+            yield Line(f"   … and {more}; --json has all", Tone.QUIET)
+        for note in hunt.notes:
+            yield Line(f"note: {note}", Tone.QUIET)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain data, with every group."""
+        hunt = self.hunt
+        seeds = hunt.trials.seeds
+        return {
+            "target": hunt.target,
+            "seeds": [seeds.start, seeds.stop],
+            "modes": [mode_text(mode) for mode in hunt.trials.modes],
+            "schedule": str(hunt.trials.schedule or ""),
+            "runs": hunt.runs,
+            "failures": hunt.failed,
+            "ended": hunt.ended,
+            "interval": list(hunt.interval),
+            "behaviours": hunt.behaviours,
+            "chance_of_new": hunt.novelty,
+            "groups": [_group_dict(group) for group in hunt.groups],
+            "engine": hunt.engine,
+            "seconds": round(hunt.host_s, 3),
+            "notes": list(hunt.notes),
+        }
+
+    def _verdict(self) -> str:
+        hunt = self.hunt
+        if not hunt.groups:
+            bound = percent(hunt.interval.high)
+            return f"no failure in {plural(hunt.runs, 'run')}, so fewer than {bound} fail (95 %)"
+        groups = plural(len(hunt.groups), "group")
+        return f"{hunt.failed:,} of {plural(hunt.runs, 'run')} failed, in {groups}"
+
+    def _tried(self) -> str:
+        hunt = self.hunt
+        seeds, modes = hunt.trials.seeds, hunt.trials.modes
+        words = [
+            f"seeds {seeds.start}..{seeds.stop}",
+            f"modes {', '.join(map(mode_text, modes))}"
+            if len(modes) < 4
+            else f"{len(modes)} modes",
+            f"schedule {hunt.trials.schedule}" if hunt.trials.schedule else "",
+            plural(hunt.behaviours, "behaviour"),
+            f"{percent(hunt.novelty)} chance that one more run does something new",
+            _ENDED[hunt.ended],
+        ]
+        return " · ".join(word for word in words if word)
+
+
+def _modes_tried(modes: Sequence[Any]) -> str:
+    if len(modes) > 3:
+        return f"{len(modes)} modes"
+    return f"modes {', '.join(map(mode_text, modes))}" if modes else ""
+
+
+def mode_text(mode: Any) -> str:
+    """``a+b`` for two modes at once."""
+    return mode if isinstance(mode, str) else "+".join(mode)
+
+
+def again(target: str, failure: Failure) -> str:
+    """The command that runs a failure once more."""
+    conditions = failure.conditions
+    options = {
+        "seed": str(failure.seed),
+        "mode": "" if failure.mode == "normal" else failure.mode,
+        "schedule": str(conditions.schedule.resolved(failure.seed).policy),
+    }
+    given = [(name, value) for name, value in options.items() if value]
+    if "::" in target:
+        return shlex.join(["pytest", target, *(f"--ws-{name}={value}" for name, value in given)])
+    modes = failure.mode.split("+") if options["mode"] else []
+    words = [w for name, value in given if name != "mode" for w in (f"--{name}", value)]
+    words += [word for mode in modes for word in ("--mode", mode)]
+    return command("record", target, *words, "-o", "failed.rws")
+
+
+def _headline(group: Group) -> str:
+    first = group.first
+    mode = "" if first.mode == "normal" else f", mode {first.mode}"
+    return cut(str(group.signature), _WIDTH) + f"  (first: seed {first.seed}{mode})"
+
+
+def _rate_text(group: Group, hunt: Hunt) -> str:
+    clean_runs = group.clean_runs
+    if group.rate is None:
+        return f"the hunt ended with it, which says no more of its rate than {group.interval}"
+    fix = f"; {clean_runs:,.0f} clean runs prove a fix" if isfinite(clean_runs) else ""
+    return f"{percent(group.rate)} of the runs fail so, {group.interval} with 95 % confidence{fix}"
+
+
+def _modes_text(group: Group, hunt: Hunt) -> str:
+    if len(group.by_mode) == len(hunt.trials.modes):
+        return "in every mode"
+    most = sorted(group.by_mode.items(), key=lambda item: -item[1])
+    return f"only in {', '.join(f'{mode} ({count:,}x)' for mode, count in most)}"
+
+
+def _group_dict(group: Group) -> dict[str, Any]:
+    first = group.first
+    return {
+        "signature": group.signature._asdict(),
+        "count": group.count,
+        "first_seed": first.seed,
+        "first_mode": first.mode,
+        "first_run": first.number,
+        "message": first.message,
+        "by_mode": group.by_mode,
+        "seeds": [failure.seed for failure in group.failures],
+        "rate": group.rate,
+        "interval": list(group.interval),
+        "clean_runs": group.clean_runs if isfinite(group.clean_runs) else None,
+    }

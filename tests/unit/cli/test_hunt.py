@@ -1,0 +1,107 @@
+"""``replay-ws hunt``: exit codes, JSON, and what is said of wrong words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from replay_ws.cli.app import main
+
+PROGRAM = """
+import random
+import replay_ws as rws
+
+async def fails():
+    print("on stdout")
+    assert random.randrange(20), "drew a zero"
+
+async def works():
+    print("on stdout")
+"""
+
+
+class Line:
+    """The command line, in a folder with a program that fails and one that does not."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (folder / "hunted_app.py").write_text(PROGRAM)
+        self.capsys = capsys
+        self.err = ""
+
+    def said(self, *words: str, code: int = 0) -> str:
+        """What a command that must end with ``code`` says on stdout."""
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        out, self.err = self.capsys.readouterr()
+        assert ended.value.code == code, out + self.err
+        return out
+
+    def data(self, *words: str, code: int = 0) -> Any:
+        return json.loads(self.said(*words, "--json", code=code))
+
+
+@pytest.fixture
+def line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Line:
+    monkeypatch.chdir(tmp_path)
+    return Line(tmp_path, capsys)
+
+
+def test_a_hunt_that_finds_something_ends_with_one_and_says_how_to_see_it_again(line: Line) -> None:
+    told = line.said("hunt", "hunted_app.py:fails", "--seeds", "0..200", code=1)
+    assert "AssertionError: drew a zero" in told
+    assert "again: replay-ws record hunted_app.py:fails --seed" in told
+    assert "on stdout" not in told + line.err
+
+
+def test_a_hunt_that_finds_nothing_ends_with_zero(line: Line) -> None:
+    assert "no failure in 50 runs" in line.said("hunt", "hunted_app.py:works", "--seeds", "50")
+
+
+def test_json_is_the_same_for_any_number_of_workers_and_any_engine(line: Line) -> None:
+    ways = (["--engine", "here"], ["-j", "1"], ["-j", "3"], ["--engine", "loky", "-j", "2"])
+    found = [
+        line.data("hunt", "hunted_app.py:fails", "--seeds", "0..300", *way, code=1) for way in ways
+    ]
+    for each in found:
+        del each["engine"], each["seconds"]
+    assert all(each == found[0] for each in found)
+    assert found[0]["failures"] == found[0]["groups"][0]["count"] > 5
+
+
+def test_a_hunt_ends_by_its_rule(line: Line) -> None:
+    found = line.data("hunt", "hunted_app.py:fails", "--stop", "first", code=1)
+    assert (found["ended"], found["failures"]) == ("first", 1)
+    found = line.data("hunt", "hunted_app.py:fails", "--stop", "4", code=1)
+    assert (found["ended"], found["failures"]) == ("count", 4)
+
+
+def test_modes_may_be_several_or_all(line: Line) -> None:
+    several = ("--mode", "packet_loss", "--mode", "packet_loss+slow_network")
+    found = line.data("hunt", "hunted_app.py:works", "--seeds", "3", *several)
+    assert found["modes"] == ["packet_loss", "packet_loss+slow_network"]
+    assert found["runs"] == 6
+    assert line.data("hunt", "hunted_app.py:works", "--seeds", "3", "--mode", "all")["runs"] == 30
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["hunted_app.py:fail"], "did you mean 'fails'"),
+        (["hunted_app.py:fails", "--mode", "pocket_loss"], "did you mean 'packet_loss'"),
+        (["hunted_app.py:fails", "--seeds", "5..x"], "no range of seeds"),
+        (["hunted_app.py:fails", "--seeds", "5..5"], "no seeds to hunt"),
+        (["hunted_app.py:fails", "--stop", "never"], "stop is 'never'"),
+        (["hunted_app.py:fails", "--engine", "proces"], "did you mean 'process'"),
+        (["hunted_app.py:fails", "--schedule", "lifo"], "unknown schedule"),
+    ],
+)
+def test_a_wrong_word_is_trouble_and_says_which_is_right(
+    line: Line, words: list[str], said: str
+) -> None:
+    line.said("hunt", *words, code=2)
+    assert said in line.err
