@@ -90,9 +90,7 @@ class Hunted:
         seeds, modes = hunt.trials.seeds, hunt.trials.modes
         words = [
             f"seeds {seeds.start}..{seeds.stop}",
-            f"modes {', '.join(map(mode_text, modes))}"
-            if len(modes) < 4
-            else f"{len(modes)} modes",
+            _modes_tried(modes),
             f"schedule {hunt.trials.schedule}" if hunt.trials.schedule else "",
             plural(hunt.behaviours, "behaviour"),
             f"{percent(hunt.novelty)} chance that one more run does something new",
