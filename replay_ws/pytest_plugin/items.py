@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,16 +23,19 @@ from replay_ws.pytest_plugin.failures import tell
 from replay_ws.pytest_plugin.goldens import Goldens
 from replay_ws.pytest_plugin.marker import NAME, Wanted, failing, wanted_of
 from replay_ws.pytest_plugin.twice import BEFORE, Twice
+from replay_ws.running import Conditions
 from replay_ws.session import Session
 from replay_ws.sim.places import is_installed
 from replay_ws.staged import StagedRun
 
 RUN = pytest.StashKey[StagedRun]()
 WANTED = pytest.StashKey[Wanted]()
-_SESSION = pytest.StashKey[Session]()
+SESSION = pytest.StashKey[Session]()
+HUNTED = pytest.StashKey[Conditions]()
+"""What a run of a hunt has in the place of what its marker says; of such a run nothing is told."""
 _TARGET = pytest.StashKey[Callable[..., Any]]()
 
-_OF_A_TEST: tuple[pytest.StashKey[Any], ...] = (WANTED, _SESSION, _TARGET, BEFORE, FACTS)
+OF_A_TEST: tuple[pytest.StashKey[Any], ...] = (WANTED, SESSION, _TARGET, BEFORE, FACTS)
 """What is noted of a test until it has been run and told of."""
 
 
@@ -49,11 +53,11 @@ class MarkedItems:
     ) -> Generator[None, object, object]:
         """Run a test once more before the run that counts, where that was asked for."""
         if self._twice is not None and _is_marked(item):
-            self._twice.run_before(item, nextitem, lambda: item.stash.get(_SESSION, None))
+            self._twice.run_before(item, nextitem, lambda: item.stash.get(SESSION, None))
         try:
             return (yield)
         finally:  # pytest keeps its items to the end, and a sweep has many
-            for key in _OF_A_TEST:
+            for key in OF_A_TEST:
                 if key in item.stash:
                     del item.stash[key]
 
@@ -128,7 +132,7 @@ class MarkedItems:
             return (yield)
         finally:
             if RUN in item.stash:
-                item.stash[_SESSION] = _session_of(item)
+                item.stash[SESSION] = _session_of(item)
                 item.stash[RUN].close()
                 del item.stash[RUN]
 
@@ -139,7 +143,7 @@ class MarkedItems:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        if WANTED in item.stash:
+        if WANTED in item.stash and HUNTED not in item.stash:
             redactor = item.stash[WANTED].conditions.redactor
             assert redactor is not None, "a marked test has one"
             tell(item, report, call, lambda: _session_of(item), redactor)
@@ -158,9 +162,11 @@ def _begin(item: pytest.Item) -> None:
         pytest.fail("a test cannot yield: it would never be run", pytrace=False)
     with failing():
         wanted = wanted_of(item)
+        if HUNTED in item.stash:
+            wanted = replace(wanted, conditions=item.stash[HUNTED])
         run = StagedRun(item.obj, wanted.conditions, source=f"pytest {item.nodeid}")
-    if _SESSION in item.stash:  # of an earlier run of the same test
-        del item.stash[_SESSION]
+    if SESSION in item.stash:  # of an earlier run of the same test
+        del item.stash[SESSION]
     item.stash[WANTED], item.stash[RUN] = wanted, run
     facts, conditions = new_facts(item), wanted.conditions
     facts.seed, facts.mode, facts.schedule = conditions.seed, wanted.mode, str(conditions.schedule)
@@ -190,7 +196,7 @@ def _compare_with_golden(item: pytest.Function, session: Session) -> None:
 
 def _take(item: pytest.Item, session: Session) -> None:
     """Take note of what a test left."""
-    item.stash[_SESSION] = session
+    item.stash[SESSION] = session
     facts = facts_of(item)
     facts.digest, facts.events = session.digest, session.ledger.sent
     facts.virtual_ms = session.end_ns / NS_PER_MS
@@ -198,7 +204,7 @@ def _take(item: pytest.Item, session: Session) -> None:
 
 def _session_of(item: pytest.Item) -> Session:
     """What a test left so far, or its fixtures if it was never called."""
-    return item.stash[_SESSION] if _SESSION in item.stash else item.stash[RUN].finish()
+    return item.stash[SESSION] if SESSION in item.stash else item.stash[RUN].finish()
 
 
 # --- functions in place of others ----------------------------------------------------------

@@ -12,6 +12,7 @@ from replay_ws.api import hunt
 from replay_ws.cassette.redaction import Redactor
 from replay_ws.cli import options
 from replay_ws.cli.console import DIFFERENT, SAME, hunting, show
+from replay_ws.cli.targets import named
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.hunter.view import Hunted
 
@@ -98,7 +99,7 @@ def command(
     """
     with hunting() as progress:
         found = hunt(
-            target,
+            named(target),
             seeds=seeds,
             modes="all" if "all" in modes else modes,
             plan=plan,

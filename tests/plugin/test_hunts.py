@@ -1,0 +1,103 @@
+"""A hunt of a test: fixtures and all, under any seeds and modes, with nothing left behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.commands import data, replay_ws, said
+
+SUITE = """
+import asyncio
+from pathlib import Path
+import pytest
+import replay_ws as rws
+
+@pytest.fixture(scope="module")
+def shared():
+    with Path("shared").open("a") as file:
+        file.write("+")
+        file.flush()
+        yield
+        file.write("-")
+
+@pytest.fixture
+async def mock(tmp_path):
+    await asyncio.sleep(1)
+    yield rws.MockWebSocketManager()
+
+@pytest.mark.replay_ws(profile="agent5")
+async def test_order(mock, shared):
+    print("on stdout")
+    done = []
+    async def agent(name):
+        await mock.send_to_thread("t1", {"type": "agent_started", "agent": name})
+        done.append(name)
+    await asyncio.gather(agent("a"), agent("b"))
+    await asyncio.sleep(10)
+    assert mock.session().ledger.delivered == 2, "a message is missing"
+    assert done == ["a", "b"]
+
+def test_plain():
+    pass
+
+@pytest.mark.replay_ws(seeds=3)
+def test_many():
+    pass
+
+@pytest.mark.replay_ws
+def test_skipped():
+    pytest.skip("not today")
+
+@pytest.mark.replay_ws
+def test_without_fixture(nowhere):
+    pass
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "test_app.py").write_text(SUITE)
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+    return tmp_path
+
+
+def test_a_test_is_hunted_like_a_program(folder: Path) -> None:
+    modes = ("--mode", "normal", "--mode", "packet_loss")
+    found = data("hunt", "test_app.py::test_order", "--seeds", "40", *modes, cwd=folder, code=1)
+    assert found["runs"] == 80
+    messages = {group["signature"]["message"]: group["by_mode"] for group in found["groups"]}
+    assert set(messages) == {'assert done == ["a", "b"]', "a message is missing"}
+    assert list(messages["a message is missing"]) == ["packet_loss"]
+
+
+def test_the_command_that_is_told_fails_in_the_same_way(folder: Path) -> None:
+    told = said("hunt", "test_app.py::test_order", "--stop", "first", cwd=folder, code=1)
+    assert "on stdout" not in told
+    (again,) = (line for line in told.splitlines() if "again:" in line)
+    assert "pytest test_app.py::test_order --ws-seed=" in again
+
+
+def test_what_outlives_a_run_is_set_up_once_in_a_process_and_torn_down(folder: Path) -> None:
+    options = ("--seeds", "30", "--engine", "here", "--schedule", "fifo")
+    assert said("hunt", "test_app.py::test_order", *options, cwd=folder)
+    assert (folder / "shared").read_text() == "+-"
+    assert not (folder / ".replay_ws").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("test_plain", "not marked"),
+        ("test_many", "these are 3 tests: test_many[seed=0]"),
+        ("test_skipped", "was skipped: not today"),
+        ("test_without_fixture", "fixture 'nowhere' not found"),
+        ("test_nowhere", "not found"),
+    ],
+)
+def test_what_cannot_be_hunted_is_said(folder: Path, name: str, what: str) -> None:
+    done = replay_ws("hunt", f"test_app.py::{name}", "--engine", "here", cwd=folder)
+    assert done.returncode == 2
+    assert what in done.stderr
+    assert "Traceback" not in done.stderr
