@@ -29,6 +29,13 @@ def quoted(name: str) -> str:
     return _as_json(cut(name, NAME_MAX))
 
 
+def toml(text: str) -> str:
+    """A string as TOML has it, in ASCII, which every pipe can carry."""
+    return "".join(
+        c if c < "\x7f" else f"\\U{ord(c):08X}" for c in json.dumps(text, ensure_ascii=False)
+    )
+
+
 def escaped(text: str) -> str:
     """Printed JSON, with what JSON lets stand and a terminal would act on escaped too."""
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

@@ -12,10 +12,9 @@ above what was left out it is the smallest there is; if it is, the slack is doub
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-if TYPE_CHECKING:
-    from replay_ws.compliance.automaton import State
+from replay_ws.compliance.states import State
 
 SLACK = 16
 """How much dearer than the cheapest way a way may be, at first."""

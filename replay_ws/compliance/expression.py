@@ -97,6 +97,14 @@ def parse(text: str, *, where: str = "protocol") -> Expression:
     return _Parser(text, where).whole()
 
 
+def spelt(type: str) -> str:
+    """``type`` as an expression has it; what no quotes can hold is any event."""
+    if re.fullmatch(r"[\w@#$/][\w@#$/.:-]*", type) and type != "any":
+        return type
+    marks = [mark for mark in "'\"" if mark not in type]
+    return f"{marks[0]}{type}{marks[0]}" if marks else "any"
+
+
 _TOKEN = re.compile(
     r"""\s*(?: (?P<quoted> "[^"]*" | '[^']*' )
          | (?P<word> [\w@#$/] (?: [\w@#$/.:-] | (?<=[._:/-])\* )* )

@@ -9,7 +9,6 @@ known, is told, and no rule is made of it.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -40,7 +39,7 @@ from replay_ws.errors import ConfigError
 from replay_ws.events.columns import Columns
 from replay_ws.events.encoding import encode
 from replay_ws.events.model import payload_of
-from replay_ws.text import clean
+from replay_ws.text import clean, toml
 
 COMMON = 0.5
 """The share of values that two runs have in common where a place can tell events apart."""
@@ -88,7 +87,7 @@ class Lesson:
 
     def toml(self) -> str:
         """The rules as the ``[volatile]`` table of a profile, with a comment on each."""
-        entries = [(f"{_quoted(r.key)} = {_quoted(r.value)}", r.why) for r in self.rules]
+        entries = [(f"{toml(r.key)} = {toml(r.value)}", r.why) for r in self.rules]
         width = max((len(entry) for entry, _ in entries), default=0)
         lines = ["[volatile]", *(f"{entry:<{width}}  # {why}" for entry, why in entries)]
         if self.doubts:
@@ -271,10 +270,3 @@ def _doubt(where: Where, seen: list[Seen]) -> Doubt:
     first = next(s for s in seen if s.differs)
     shown = show.value(first.own), show.value(first.other)
     return Doubt(where.key, sum(s.differs for s in seen), len(seen), *shown)
-
-
-def _quoted(text: str) -> str:
-    """A string as TOML has it, in ASCII, which every pipe can carry."""
-    return "".join(
-        c if c < "\x7f" else f"\\U{ord(c):08X}" for c in json.dumps(text, ensure_ascii=False)
-    )

@@ -10,7 +10,8 @@ from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
 from replay_ws.compliance import expression as ex
-from replay_ws.compliance.automaton import Automaton, State
+from replay_ws.compliance.automaton import Automaton
+from replay_ws.compliance.states import State
 from replay_ws.errors import ConfigError
 
 TYPES = ("a", "b", "x.1")

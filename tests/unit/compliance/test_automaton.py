@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from replay_ws.compliance.automaton import ROW_MAX, Automaton
+from replay_ws.compliance.automaton import Automaton
+from replay_ws.compliance.states import ROW_MAX
 from replay_ws.errors import ConfigError
 
 SESSION = """

@@ -1,0 +1,82 @@
+"""A profile that is proposed: its keys, and why each stands there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from replay_ws.compliance.loading import parse_profile
+from replay_ws.compliance.profile import Pointer, Profile
+from replay_ws.text import clean, toml
+
+WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A key of the file, or a table in an array of them, and what speaks for it."""
+
+    key: str
+    value: Any
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What streams have in common, as a profile."""
+
+    entries: tuple[Entry, ...]
+    stream_count: int
+    run_count: int
+    event_count: int
+
+    @property
+    def profile(self) -> Profile:
+        """The profile itself."""
+        return parse_profile(self.toml(), where="the proposal")
+
+    def toml(self) -> str:
+        """The profile as a file, with a comment on each key."""
+        streams, runs = _plural(self.stream_count, "stream"), _plural(self.run_count, "run")
+        seen = f"{streams}, {runs}, {_plural(self.event_count, 'event')}"
+        lines = [
+            f"# Proposed from {seen}: what they have in common.",
+            "# Take away what is chance, and add what they do not show.",
+            "# replay_ws/compliance/profile.py says what the keys mean.",
+        ]
+        plain = [entry for entry in self.entries if not _is_table(entry)]
+        for entry in (*plain, *(entry for entry in self.entries if _is_table(entry))):
+            lines += ["", *([f"# {clean(entry.why)}"] if entry.why else []), *_written(entry)]
+        return "\n".join(lines) + "\n"
+
+
+def pointer_text(pointer: Pointer) -> str:
+    """A JSON pointer as a profile spells it."""
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in pointer)
+
+
+def _is_table(entry: Entry) -> bool:
+    return isinstance(entry.value, Mapping)
+
+
+def _written(entry: Entry) -> Iterable[str]:
+    if isinstance(entry.value, Mapping):
+        head = f"[{entry.key}]" if entry.key == "sequence" else f"[[{entry.key}]]"
+        return [head, *(f"{key} = {_value(value)}" for key, value in entry.value.items())]
+    line = f"{entry.key} = {_value(entry.value)}"
+    if len(line) <= WIDTH or not isinstance(entry.value, list):
+        return [line]
+    return [f"{entry.key} = [", *(f"    {_value(item)}," for item in entry.value), "]"]
+
+
+def _value(value: Any) -> str:
+    """A string, whole number, truth value or a list of them."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    return toml(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
