@@ -51,7 +51,7 @@ Escapes = Literal["error", "warn"]
 
 _TURNS_PER_INSTANT_MAX = 1_000_000
 _PROFILE_TURNS_MAX = 100_000
-_BATCH_MAX = 64
+_BATCH_MAX, _BATCH_GROWTH = 64, 4
 _BATCH_NS_MAX = 50_000_000
 
 
@@ -163,7 +163,7 @@ def executions(program: Program[Value], variants: Iterable[Conditions]) -> Itera
     for first in remaining:
         batch = chain([first], islice(remaining, size - 1))
         yield from _batch(program, first, batch)
-        size = min(2 * size, _BATCH_MAX)
+        size = min(_BATCH_GROWTH * size, _BATCH_MAX)
 
 
 def _batch(

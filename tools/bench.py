@@ -35,6 +35,7 @@ from replay_ws.cassette.reader import read
 from replay_ws.sim.loop import VirtualLoop
 from replay_ws.sim.runner import run_program
 from tools.bench_diff import diff
+from tools.bench_hunt import hunts
 from tools.bench_modes import modes
 from tools.bench_peers import install_peers, races
 from tools.bench_plugin import plugin
@@ -271,6 +272,7 @@ BENCHES = {
         websockets,
         start,
         plugin,
+        hunts,
     )
 }
 

@@ -24,7 +24,7 @@ from replay_ws.running import Conditions
 from replay_ws.session import Session
 from replay_ws.sim.schedule import Schedule
 
-PATIENCE_S = 0.1
+PATIENCE_S = 0.2
 """After how long a slice ends, whole or not."""
 
 
@@ -126,21 +126,27 @@ def run_slice(order: Order) -> Slice:
 
 
 def _run(runner: Runner, order: Order) -> Slice:
-    until_s = time.monotonic() + PATIENCE_S
     numbers = range(order.first, order.last)
     failures: list[Failed] = []
     behaviours = array("Q")
     last = order.first
-    for outcome in runner(order.trials.conditions(runner.base, numbers)):
+    for outcome in runner(_in_time(order.trials.conditions(runner.base, numbers))):
         signature = None
         if outcome.error is not None:
             signature = signature_of(outcome.error)
             failures.append(Failed(last, signature, message_of(outcome.error)))
         behaviours.append(behaviour_of(outcome.session, signature))
         last += 1
-        if time.monotonic() > until_s:
-            break
     return Slice(order.first, last, tuple(failures), behaviours)
+
+
+def _in_time(variants: Iterator[Conditions]) -> Iterator[Conditions]:
+    """The first of ``variants``, and further ones until time is over."""
+    until_s = time.monotonic() + PATIENCE_S
+    for conditions in variants:
+        yield conditions
+        if time.monotonic() > until_s:
+            return
 
 
 def behaviour_of(session: Session, signature: Signature | None = None) -> int:
