@@ -41,6 +41,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "diff": "Say how RUN differs from GOLDEN, the first divergence first.",
         "learn": "Learn from runs of one scenario which values are volatile.",
         "check": "Check what was delivered against the rules of a protocol.",
+        "profile": "List, show, try and propose profiles: the rules of protocols.",
     },
     "Flaky failures": {
         "hunt": "Run a program or test under many seeds, and group what fails.",

@@ -32,6 +32,15 @@ def read_whole(path: Path) -> Reading:
         return Reading(load(path, partial=True), error.what, error.mend)
 
 
+def session_at(path: Path) -> Session:
+    """The cassette at ``path``; or what another tool recorded there, as HAR or JSON lines."""
+    if path.suffix.lower() not in (".har", ".jsonl"):
+        return load(path)
+    from replay_ws.recorder.importers import import_file
+
+    return import_file(path)
+
+
 def condition_of(name: str, found: Salvage, problems: Sequence[str], digest: str = "") -> Condition:
     """What was found in a cassette, as a report shows it."""
     return Condition(

@@ -34,6 +34,9 @@ DEPTH_MAX = 3
 _ID = re.compile(r"(?i)(?:^|[_-]|(?<=[a-z]))(?:uu)?id$|^key$")
 
 
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+
+
 class Seen(NamedTuple):
     """An event of a stream, as far as a profile speaks of it."""
 
@@ -228,26 +231,19 @@ class _Pair(NamedTuple):
     by: Pointer | None
 
 
-_COUPLES = (
-    ("start", "end"),
-    ("start", "finish"),
-    ("start", "stop"),
-    ("started", "ended"),
-    ("started", "finished"),
-    ("started", "completed"),
-    ("started", "stopped"),
-    ("begin", "end"),
-    ("open", "close"),
-    ("opened", "closed"),
-    ("executing", "completed"),
-    ("executing", "executed"),
-    ("added", "done"),
-    ("created", "done"),
-    ("created", "completed"),
-    ("call", "result"),
-    ("request", "response"),
-)
-"""Words by which types say that they open and close something."""
+_COUPLES = {
+    "start": ("end", "finish", "stop", "done", "error"),
+    "started": ("ended", "finished", "completed", "stopped", "failed", "error"),
+    "begin": ("end",),
+    "open": ("close",),
+    "opened": ("closed",),
+    "executing": ("completed", "executed", "failed", "error"),
+    "added": ("done", "removed"),
+    "created": ("done", "completed", "failed"),
+    "call": ("result", "error"),
+    "request": ("response", "error"),
+}
+"""The words by which types say that they open something, and by which they close it."""
 
 
 @dataclass(slots=True)
@@ -344,12 +340,10 @@ class _Study:
 
     def _worded_pairs(self) -> Iterator[_Pair]:
         """Types whose names say it and that are balanced, where they have no name in common."""
-        types = [*self.places]
-        for opening in types:
-            for one, two in _COUPLES:
-                closing = _replaced(opening, one, two)
-                if closing in types and all(_is_balanced(r, opening, closing) for r in self.runs):
-                    yield _Pair(opening, (closing,), None)
+        for opening in self.places:
+            closing = tuple(type for type in self.places if _answers(opening, type))
+            if closing and all(_is_balanced(run, opening, closing) for run in self.runs):
+                yield _Pair(opening, closing, None)
 
     def _pair_entry(self, pair: _Pair) -> Entry:
         count = sum(seen.type == pair.open for run in self.runs for seen in run)
@@ -374,21 +368,24 @@ def _closing(opening: str, threads: list[list[str]]) -> tuple[str, ...]:
     return tuple(sorted(closing)) if fits and not elsewhere else ()
 
 
-def _is_balanced(run: Run, opening: str, closing: str) -> bool:
+def _is_balanced(run: Run, opening: str, closing: tuple[str, ...]) -> bool:
     depth = 0
     for seen in run:
-        depth += (seen.type == opening) - (seen.type == closing)
+        depth += (seen.type == opening) - (seen.type in closing)
         if depth < 0:
             return False
     return depth == 0
 
 
-def _replaced(type: str, one: str, two: str) -> str:
-    """``type`` with the word ``one`` at its end replaced; empty where that is not its last word."""
-    for old, new in ((one, two), (one.upper(), two.upper()), (one.title(), two.title())):
-        if re.search(rf"(?:^|[._:/-]|(?<=[a-z])(?=[A-Z])){old}$", type):
-            return type[: len(type) - len(old)] + new
-    return ""
+def _answers(opening: str, closing: str) -> bool:
+    """Whether two types have the same words, but for a last one that opens and one that closes."""
+    (*stem, one), (*other, two) = _words(opening), _words(closing)
+    return stem == other and two in _COUPLES.get(one, ())
+
+
+def _words(type: str) -> list[str]:
+    """``["tool", "call", "end"]`` of ``TOOL_CALL_END``, ``tool.call.end`` and ``toolCallEnd``."""
+    return [word.lower() for word in _WORD.findall(type)] or [type]
 
 
 def _stem(pair: _Pair) -> str:

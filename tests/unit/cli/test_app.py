@@ -38,7 +38,10 @@ def test_the_list_of_commands_says_what_each_says_of_itself(name: str) -> None:
 
 @every_command
 def test_every_command_has_json(name: str) -> None:
-    assert any("--json" in option.opts for option in command_of(name).params)
+    command = command_of(name)
+    verbs = command.commands.values() if isinstance(command, click.Group) else [command]
+    for verb in verbs:
+        assert any("--json" in option.opts for option in verb.params), verb.name
 
 
 @every_command

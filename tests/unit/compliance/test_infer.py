@@ -57,10 +57,26 @@ def test_what_opens_and_is_not_always_closed_is_no_pair() -> None:
     assert proposed([START, *call("c1"), call("c2")[0], *call("c3"), END]).pairs == ()
 
 
-def test_without_names_types_pair_by_their_words() -> None:
-    tool = [event("toolStart"), event("toolEnd")]
-    pair = proposed([START, *tool, *tool, END]).pairs
-    assert pair == (PairRule("tool", ("toolStart",), ("toolEnd",)),)
+@pytest.mark.parametrize(
+    ("opening", "closing", "failing", "stem"),
+    [
+        ("toolStart", "toolEnd", "toolError", "tool"),
+        ("tool_executing", "tool_completed", "tool_error", "tool"),
+        ("TOOL_CALL_START", "TOOL_CALL_END", "TOOL_CALL_ERROR", "TOOL_CALL"),
+        ("tool.started", "tool.finished", "tool.failed", "tool"),
+    ],
+)
+def test_without_names_types_pair_by_their_words(
+    opening: str, closing: str, failing: str, stem: str
+) -> None:
+    first, second, third = map(event, (opening, closing, failing))
+    pairs = proposed([START, first, second, first, third, END]).pairs
+    assert pairs == (PairRule(stem, (opening,), (closing, failing)),)
+
+
+def test_types_of_alike_words_that_are_not_balanced_are_no_pair() -> None:
+    assert proposed([START, event("tool.start"), END]).pairs == ()
+    assert proposed([START, event("tool.end"), event("tool.start"), END]).pairs == ()
 
 
 def test_a_connection_that_carries_run_after_run_restarts() -> None:
