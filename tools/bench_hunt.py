@@ -8,7 +8,8 @@ import time
 import tracemalloc
 from array import array
 from collections.abc import Callable, Iterator
-from functools import partial
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any
 
 from replay_ws.hunter.hunt import Hunt, _Tally, hunt
@@ -36,17 +37,25 @@ async def fails_late() -> None:
 def hunts(quick: bool) -> Iterator[Figure]:
     """The parent's share of a hunt with one, two and four workers; memory; the end."""
     runs = 2_000 if quick else 10_000
-    alone = tuple(_cpu_of(lambda: _one_by_one(runs)) for _ in range(3))
     for jobs in (1, 2, 4):
-        work = partial(_hunt, busy, runs, jobs)
-        shares = tuple(_cpu_of(work) / base for base in alone)
-        what = f"hunt, {jobs} workers, 1 ms runs / the runs alone"
+        shares = tuple(_beside(runs, jobs) for _ in range(3))
+        what = f"hunt, {jobs} workers, 1 ms runs / split by hand"
         yield Figure(what, shares, "x", 1.05 if jobs == 2 else None)
     yield Figure("hunt, CPU of the parent alone, 2 workers", (_parents_share(runs),), "%", 5)
     ends = tuple(_end_s(seed) for seed in range(3))
     yield Figure("hunt, from the first failure to the end", ends, "s", 0.5)
     count = 100_000 if quick else 1_000_000
     yield Figure(f"hunt, parent, {count:,} behaviours", (_memory_mb(count),), "MB", 200)
+
+
+def _beside(runs: int, jobs: int) -> float:
+    """What a hunt takes of the machine, beside the same runs in as many processes."""
+    return _cpu_of(lambda: _hunt(busy, runs, jobs)) / _cpu_of(lambda: _split(runs, jobs))
+
+
+def _split(runs: int, jobs: int) -> None:
+    with ProcessPoolExecutor(jobs, get_context("fork")) as pool:
+        list(pool.map(_one_by_one, [runs // jobs] * jobs))
 
 
 def _one_by_one(runs: int) -> None:
