@@ -321,19 +321,25 @@ class _Study:
                 yield pair
 
     def _named_pairs(self) -> Iterator[_Pair]:
-        everywhere = sorted(set().union(*self.places.values()), key=_likeliest)
-        for place in everywhere:
-            carriers = {type for type, places in self.places.items() if place in places}
-            threads = [
-                [seen.type for seen in events if seen.type in carriers]
-                for run in self.runs
-                for events in _grouped(run, place).values()
-            ]
-            threads = [thread for thread in threads if thread]
-            for opening in dict.fromkeys(thread[0] for thread in threads):
-                closing = _closing(opening, threads)
-                if closing and (_ID.search(place[-1]) or self._recurs(opening)):
-                    yield _Pair(opening, closing, place)
+        """For each type that opens something, the pair whose name is the likeliest."""
+        found = [pair for place in set().union(*self.places.values()) for pair in self._by(place)]
+        best = sorted(found, key=lambda pair: (_unlike(pair), _likeliest(pair.by or ()), pair))
+        for opening in self.places:
+            yield from [pair for pair in best if pair.open == opening][:1]
+
+    def _by(self, place: Pointer) -> Iterator[_Pair]:
+        """The types that open and close something under the name that is at ``place``."""
+        carriers = {type for type, places in self.places.items() if place in places}
+        threads = [
+            [seen.type for seen in events if seen.type in carriers]
+            for run in self.runs
+            for events in _grouped(run, place).values()
+        ]
+        threads = [thread for thread in threads if thread]
+        for opening in {thread[0] for thread in threads}:
+            closing = _closing(opening, threads)
+            if closing and (_ID.search(place[-1]) or self._recurs(opening)):
+                yield _Pair(opening, closing, place)
 
     def _recurs(self, type: str) -> bool:
         return any(sum(seen.type == type for seen in run) > 1 for run in self.runs)
@@ -388,14 +394,21 @@ def _words(type: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(type)] or [type]
 
 
+def _unlike(pair: _Pair) -> bool:
+    """Whether the place of the name has no word of what opens, as ``/item_id`` has of an item."""
+    subject = _words(_stem(pair))[-1:]
+    return not {word for step in pair.by or () for word in _words(step)} & {*subject}
+
+
 def _stem(pair: _Pair) -> str:
-    """What a finding calls a pair: what the names of its types begin with."""
-    size = 0
-    while all(close[: size + 1] == pair.open[: size + 1] for close in pair.close):
-        if size == len(pair.open):
+    """What a finding calls a pair: the words that the names of its types begin with."""
+    end = 0
+    for word in _WORD.finditer(pair.open):
+        head = pair.open[: word.end()]
+        if not all(_words(type)[: len(_words(head))] == _words(head) for type in pair.close):
             break
-        size += 1
-    return pair.open[:size].strip("._:/- ") or pair.open
+        end = word.end()
+    return pair.open[:end] or pair.open
 
 
 def _all(count: int) -> str:

@@ -53,6 +53,14 @@ def test_what_opens_and_closes_under_a_name_is_a_pair_with_all_that_closes_it() 
     )
 
 
+def test_of_several_ids_the_one_that_speaks_of_what_opens_is_its_name() -> None:
+    ids = [{"response_id": f"r{n}", "item": {"id": f"i{n}"}} for n in range(2)]
+    types = ("response.item.added", "response.item.done")
+    stream = [event(type, **found) for found in ids for type in types]
+    (pair,) = proposed([START, *stream, END]).pairs
+    assert pair == PairRule("response.item", types[:1], types[1:], (("item", "id"),))
+
+
 def test_what_opens_and_is_not_always_closed_is_no_pair() -> None:
     assert proposed([START, *call("c1"), call("c2")[0], *call("c3"), END]).pairs == ()
 
