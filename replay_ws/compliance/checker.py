@@ -8,6 +8,9 @@ another.
 
 Rules about runs see only types that the profile knows. A connection on which no run began is judged
 as one empty run: what was required did not come.
+
+What is remembered grows with what is open, not with what came: ``Checker`` takes a stream that has
+no end in sight.
 """
 
 from __future__ import annotations
@@ -15,9 +18,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
+from replay_ws.compliance.dispatch import Plan, Rules, rules_of
 from replay_ws.compliance.loading import load_profile
-from replay_ws.compliance.profile import Profile, Rule
-from replay_ws.compliance.reading import foreign_to_json, name_at, type_of
+from replay_ws.compliance.profile import Profile
+from replay_ws.compliance.reading import foreign_to_json, type_of
 from replay_ws.compliance.report import Report, score, share
 from replay_ws.compliance.runs import Run
 from replay_ws.compliance.tally import Seen, Tally
@@ -30,27 +34,17 @@ RunKey: TypeAlias = tuple[str, str]
 
 
 def check(events: Iterable[Event], *, profile: str | Profile) -> Report:
-    """How well delivered ``events`` keep the rules of ``profile`` (a built-in's name, or one).
+    """How well delivered ``events`` keep the rules of ``profile``.
 
-    Text messages and objects are judged, in the order given; upstream ones only if the profile
-    knows their type, for what a client asks is not what it speaks of. A session without events
-    scores 0.0. Raises ConfigError for an unknown profile.
+    ``profile`` is a built-in's name, a file's (``"my.toml"``), or one. Text messages and objects
+    are judged, in the order given; upstream ones only if the profile knows their type, for what a
+    client asks is not what it speaks of. A session without events scores 0.0. Raises ConfigError
+    for an unknown profile, and for what is wrong in a file.
     """
-    profile = _profile(profile)
-    connections: dict[str, _Connection] = {}
-    for number, event in enumerate(events):
-        if event.op not in (Op.TEXT, Op.OBJECT):
-            continue
-        payload = event.payload
-        name = type_of(payload, profile)
-        upstream = event.direction is Direction.UPSTREAM
-        if name in profile.ignored or (upstream and name not in profile.types):
-            continue
-        connection = connections.get(event.connection)
-        if connection is None:
-            connection = connections[event.connection] = _Connection(profile, event.connection)
-        connection.take(Seen(name, number, event.time_ns), event, payload)
-    return _report(profile, connections)
+    checker = Checker(profile)
+    for event in events:
+        checker.take(event)
+    return checker.finish()
 
 
 def required_events(types: Iterable[str], profile: str | Profile) -> dict[str, bool]:
@@ -68,68 +62,130 @@ def _profile(profile: str | Profile) -> Profile:
     return load_profile(profile) if isinstance(profile, str) else profile
 
 
-def _report(profile: Profile, connections: dict[str, _Connection]) -> Report:
-    judged = list(connections.values()) or [_Connection(profile, "")]
-    everything = Tally(profile)
-    for connection in judged:
-        connection.finish()
-        everything.include(connection.tally)
-    types = (name for connection in judged for name in connection.types)
-    findings = sorted(
-        everything.findings, key=lambda found: (found.number is None, found.number or 0)
-    )
-    return Report(
-        profile=profile.name,
-        checks=everything.checks(),
-        required=required_events(types, profile),
-        findings=tuple(findings),
-        by_connection={name: score(one.tally.checks()) for name, one in connections.items()},
-    )
+class Checker:
+    """``check``, event by event: ``take`` each of them, then ``finish`` once."""
+
+    def __init__(self, profile: str | Profile) -> None:
+        self.profile = _profile(profile)
+        self._rules = rules_of(self.profile)
+        self._connections: dict[str, _Connection] = {}
+        self._number = 0
+
+    def take(self, event: Event) -> None:
+        """Judge the next event."""
+        number = self._number
+        self._number += 1
+        if event.op not in (Op.TEXT, Op.OBJECT):
+            return
+        payload = event.payload
+        plan = self._rules.plan(type_of(payload, self.profile))
+        upstream = event.direction is Direction.UPSTREAM
+        if plan.ignored or (upstream and not plan.known):
+            return
+        connection = self._connection(event.connection)
+        if self.profile.format:
+            connection.look(plan, number, event.time_ns, _format_fault(plan.type, event, payload))
+        connection.take(plan, payload, number, event.time_ns)
+
+    def see(self, type: str, payload: Any, time_ns: int = 0, connection: str = "") -> None:
+        """Judge the next event, of which type and payload are known already.
+
+        It is a well-formed message downstream.
+        """
+        number = self._number
+        self._number += 1
+        plan = self._rules.plans.get(type) or self._rules.plan(type)
+        if plan.ignored:
+            return
+        one = self._connections.get(connection) or self._connection(connection)
+        one.take(plan, payload, number, time_ns)
+
+    def finish(self) -> Report:
+        """The verdict on all that was taken."""
+        profile, connections = self.profile, self._connections
+        judged = list(connections.values()) or [_Connection(self._rules, "")]
+        everything = Tally(profile)
+        for connection in judged:
+            connection.finish()
+            everything.include(connection.tally)
+        types = (name for connection in judged for name in connection.types)
+        findings = sorted(
+            everything.findings, key=lambda found: (found.number is None, found.number or 0)
+        )
+        return Report(
+            profile=profile.name,
+            checks=everything.checks(),
+            required=required_events(types, profile),
+            findings=tuple(findings),
+            by_connection={name: score(one.tally.checks()) for name, one in connections.items()},
+            min_score=profile.min_score,
+        )
+
+    def _connection(self, name: str) -> _Connection:
+        connection = self._connections.get(name)
+        if connection is None:
+            connection = self._connections[name] = _Connection(self._rules, name)
+        return connection
 
 
 class _Connection:
     """One connection: the rules about single events, and which run each belongs to."""
 
-    def __init__(self, profile: Profile, name: str) -> None:
-        self.profile = profile
-        self.tally = Tally(profile, name)
+    def __init__(self, rules: Rules, name: str) -> None:
+        self.rules = rules
+        self.tally = Tally(rules.profile, name)
         self.types: set[str] = set()
+        self.count = 0
         self.unknown: dict[str, tuple[Seen, int]] = {}
         self.runs: dict[RunKey, Run] = {}
         self.named_last: dict[str, RunKey] = {}  # per thread
+        self.only: Run | None = None
+        """The run that takes place, where the profile has nothing that tells them apart."""
 
-    def take(self, seen: Seen, event: Event, payload: Any) -> None:
+    def look(self, plan: Plan, number: int, time_ns: int, fault: str) -> None:
+        """Judge the form of a message."""
+        self.tally.ask(self.rules.format)
+        if fault:
+            self.tally.lose(self.rules.format, fault, Seen(plan.type, number, time_ns))
+
+    def take(self, plan: Plan, payload: Any, number: int, time_ns: int) -> None:
         """Judge one event."""
-        if self.profile.format:
-            fault = _format_fault(seen, event, payload)
-            self.tally.count(Rule.FORMAT, ok=not fault)
-            if fault:
-                self.tally.find(Rule.FORMAT, fault, seen)
-        if not seen.type:
+        if not plan.known:
+            self._meet(plan, number, time_ns)
             return
-        known = seen.type in self.profile.types
-        if self.profile.known:
-            self.tally.count(Rule.KNOWN, ok=known)
-        if not known:
-            first, count = self.unknown.get(seen.type, (seen, 0))
-            self.unknown[seen.type] = (first, count + 1)
-            return
-        self.types.add(seen.type)
-        self._run_of(seen, payload).take(seen, payload)
+        self.count += 1
+        run = self.only
+        if run is None or (run.ended and plan.restart):
+            run = self._run_of(plan, payload)
+        run.take(plan, payload, number, time_ns)
 
     def finish(self) -> None:
         """Judge what can be told only at the end."""
-        for run in self.runs.values() or [Run(self.tally)]:
-            run.finish()
-        if self.profile.known:
-            for name, (first, count) in self.unknown.items():
-                times = f" ({count} times)" if count > 1 else ""
-                self.tally.find(Rule.KNOWN, f"unknown type {quoted(name)}{times}", first)
+        for run in self.runs.values() or [Run(self.rules, self.tally)]:
+            self._finish(run)
+        if not self.rules.profile.known:
+            return
+        self.tally.ask(self.rules.known, self.count)
+        for name, (first, count) in self.unknown.items():
+            times = f" ({count} times)" if count > 1 else ""
+            message = f"unknown type {quoted(name)}{times}"
+            self.tally.ask(self.rules.known, count)
+            self.tally.lose(self.rules.known, message, first, "", count)
 
-    def _run_of(self, seen: Seen, payload: Any) -> Run:
+    def _finish(self, run: Run) -> None:
+        run.finish()
+        self.types.update(run.came)
+
+    def _meet(self, plan: Plan, number: int, time_ns: int) -> None:
+        """An event of which the profile does not speak."""
+        if plan.type:
+            first, count = self.unknown.get(plan.type, (Seen(plan.type, number, time_ns), 0))
+            self.unknown[plan.type] = (first, count + 1)
+
+    def _run_of(self, plan: Plan, payload: Any) -> Run:
         """The run that an event belongs to; a new one where it begins one."""
-        name = name_at(payload, self.profile.run, self.profile)
-        thread = name_at(payload, self.profile.thread, self.profile)
+        name = self.rules.run_name(payload)
+        thread = self.rules.thread_name(payload)
         nameless = ("thread", thread)
         if name:
             key = self.named_last[thread] = ("run", name)
@@ -139,19 +195,21 @@ class _Connection:
         else:
             key = self.named_last.get(thread) or self.named_last.get("") or nameless
         run = self.runs.get(key)
-        if run and run.ended and seen.type in self.profile.restart:
-            run.finish()
+        if run and run.ended and plan.restart:
+            self._finish(run)
             run = None
         if run is None:
-            run = self.runs[key] = Run(self.tally, name)
+            run = self.runs[key] = Run(self.rules, self.tally, name)
+        if not self.rules.has_runs:
+            self.only = run
         return run
 
 
-def _format_fault(seen: Seen, event: Event, payload: Any) -> str:
+def _format_fault(type: str, event: Event, payload: Any) -> str:
     """What is wrong with an event whatever its type asks; empty when nothing is."""
     if not isinstance(payload, dict):
         return "the message is no JSON object"
-    if not seen.type:
+    if not type:
         return "the message has no type"
     foreign = foreign_to_json(event, payload)
-    return f"{seen.type} holds {foreign}, which JSON cannot say" if foreign else ""
+    return f"{type} holds {foreign}, which JSON cannot say" if foreign else ""

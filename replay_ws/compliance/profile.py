@@ -1,23 +1,29 @@
 """Profiles: the rules of a protocol, as tables that the checker reads.
 
-A profile is a TOML file. Types name events; pointers (``/tool_name``, RFC 6901) name places in
-them, and where several are given, the first that holds something counts.
+A profile is a TOML file. Types name events; ``response.*`` stands for every type that begins so.
+Pointers (``/tool_name``, RFC 6901) name places in events, and where several are given, the first
+that holds something counts. ``check(..., profile="my.toml")`` takes a file wherever a name is.
 
     name, title     what it is called
+    extends         another profile, built in or a file beside this one, of which this one is more:
+                    lists of types and tables grow, pairs and scopes of the same name and all
+                    other values are replaced
     type            where an event's type is; the first pointer to a string counts
-    envelopes       messages that wrap an event: ``when`` these places hold these values, the
-                    type is at ``type`` instead
+    envelopes       messages that wrap an event: ``when`` these places hold these values and those
+                    that it ``has`` hold anything, the type is at ``type``, or is ``as``;
+                    ``body``: and its fields are there
     aliases         other names for types
     body            where fields are looked up: each pointer below is tried within each of these
     format          whether every message must be a JSON object with a type
     run, thread     what tells the runs of one connection apart
     required        types that every run has
+    required_if     types that a run has if it has another: ``tool_executing = ["tool_completed"]``
     known           further types that belong to the protocol
     ignored         types that are passed over without a word
     first           types that a run may begin with
     order           types whose first occurrences come in this order, where they come
     terminal        types that end a run
-    after_terminal  types that may follow the end
+    after_terminal  types that may follow the end; a table says it for each terminal type
     restart         types that, after the end, begin the next run
     at_most_once    types that a run has once
     pairs           what opens is closed: ``name``, ``open``, ``close``, ``by`` (its name)
@@ -25,10 +31,50 @@ them, and where several are given, the first that holds something counts.
                     kind; ``required``: and it is there. ``name`` is what a finding calls it
     before          what follows what, also across directions and connections: ``then`` these types
                     come after ``first`` these, where ``by`` and ``then_by`` name the same; for
-                    comparisons, as are ``pairs``, and no rule of its own
+                    comparisons, as are ``pairs`` and ``scopes``, and no rule of its own
+    protocol        a regular expression over types that a whole run keeps (see ``automaton``);
+                    ``per``: what names the streams in it, of which each keeps it alone
     volatile        values that differ from run to run, for comparison: a path and what it may be
-    severity        per rule: ``error`` (the default, but for ``known``) or ``warning``
-    weights         per rule: how much each of its checks counts, 1 if not said
+    severity        per rule or check: ``error`` (the default, but for ``known``), ``warning``, or
+                    ``ok``, which asks nothing
+    weights         per rule or check: how much each counts, 1 if not said
+    must            checks that fail the verdict when broken, whatever their severity and the score
+    min_score       the verdict is then whether the score is as high and no ``must`` is broken;
+                    without it, whether there is no error
+
+A check is named as a report names it: ``"pairs tool"``; its rule alone, ``"pairs"``, is all of it.
+
+``[[scopes]]`` are spans that open, go on and close, side by side if they have names:
+
+    name              what a finding calls it
+    open, cont, close types that do so
+    by                what names it; ``by_all``: several places that name it together
+    must_close_before types before which every one is closed. Where such a type closes the scope
+                      that ``inside`` names, it speaks of those only that are inside of that one
+    at_end            what one means that is open at the end of the run: as ``severity``, or ``ok``
+    inside            a scope of which one must be open; ``inside_by``: which one. An event that
+                      names none need not be inside
+    reuse             whether a closed name may open again: true
+    reopen            what it means to open while open: ``error``, ``warning`` or ``ok``
+    implicit          whether ``cont`` and ``close`` open it by themselves: false
+    same              places where every event of one says the same as the one that opened it
+    concat            ``delta`` and ``full``: what ``cont`` holds, joined, is what ``close`` holds;
+                      ``json = true``: and that is JSON
+    severity          ``error``, or ``warning``; ``must_close_severity``: of must_close_before
+    must              whether a broken one fails the verdict, whatever its severity
+
+``[sequence]`` (or several, as ``[[sequence]]``): ``of`` these types, the number ``at`` this place
+begins with ``start`` (with any if not said) and grows by ``step`` (1), in each stream that ``per``
+names by itself. ``duplicate`` and ``gap`` are ``error``, ``warning`` or ``ok``.
+
+``[latency]``, in milliseconds of virtual time; a check is worth the budget / what it took:
+
+    max_gap_ms      between two events of a run
+    total_ms        from its first to its last
+    NAME            ``{from = [...], to = [...], within_ms = 2000}``: from the first of some types
+                    to the first of others
+
+``[schema]``: a JSON Schema for each type; needs ``pip install 'replay-ws[schema]'``.
 """
 
 from __future__ import annotations
@@ -36,6 +82,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeAlias
 
 
@@ -43,22 +90,29 @@ class Rule(StrEnum):
     """What a profile can ask."""
 
     REQUIRED = "required"
+    REQUIRED_IF = "required_if"
     FIRST = "first"
     ORDER = "order"
     PAIRS = "pairs"
+    SCOPES = "scopes"
     AT_MOST_ONCE = "at_most_once"
     TERMINAL = "terminal"
     AFTER_TERMINAL = "after_terminal"
+    SEQUENCE = "sequence"
+    PROTOCOL = "protocol"
+    LATENCY = "latency"
     FORMAT = "format"
     FIELDS = "fields"
+    SCHEMA = "schema"
     KNOWN = "known"
 
 
 class Severity(StrEnum):
-    """Whether a broken rule fails the session, or only costs score."""
+    """Whether a broken rule fails the session, only costs score, or is none."""
 
     ERROR = "error"
     WARNING = "warning"
+    OK = "ok"
 
 
 Pointer: TypeAlias = tuple[str, ...]
@@ -75,12 +129,27 @@ KINDS: dict[str, Callable[[Any], bool]] = {
 """What a field may be asked to be."""
 
 
+def fits(type: str, names: tuple[str, ...]) -> bool:
+    """Whether ``type`` is among ``names``, of which some may be wildcards."""
+    return type in names or any("*" in name and _pattern(name)(type) for name in names)
+
+
+@cache
+def _pattern(name: str) -> Callable[[str], Any]:
+    import re  # most profiles have no wildcard
+
+    return re.compile(".*".join(map(re.escape, name.split("*"))), re.DOTALL).fullmatch
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Messages that wrap an event, and where they say which."""
+    """Messages that wrap an event, and where they say which, or what they are."""
 
-    when: tuple[tuple[Pointer, Any], ...]
-    type: Pointer
+    when: tuple[tuple[Pointer, Any], ...] = ()
+    has: tuple[Pointer, ...] = ()
+    type: Pointer = ()
+    as_: str = ""
+    body: Pointer = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +160,86 @@ class PairRule:
     open: tuple[str, ...]
     close: tuple[str, ...]
     by: tuple[Pointer, ...] = ()
+    must: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Concat:
+    """Where the pieces are that ``cont`` brings, and where ``close`` has the whole."""
+
+    delta: tuple[Pointer, ...]
+    full: tuple[Pointer, ...] = ()
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeRule:
+    """A span that opens, goes on and closes."""
+
+    name: str
+    open: tuple[str, ...] = ()
+    cont: tuple[str, ...] = ()
+    close: tuple[str, ...] = ()
+    by: tuple[Pointer, ...] = ()
+    by_all: tuple[Pointer, ...] = ()
+    must_close_before: tuple[str, ...] = ()
+    at_end: Severity | None = None
+    inside: str = ""
+    inside_by: tuple[Pointer, ...] = ()
+    reuse: bool = True
+    reopen: Severity = Severity.ERROR
+    implicit: bool = False
+    same: tuple[Pointer, ...] = ()
+    concat: Concat | None = None
+    severity: Severity = Severity.ERROR
+    must_close_severity: Severity | None = None
+    must: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceRule:
+    """A number that grows from event to event."""
+
+    of: tuple[str, ...]
+    at: tuple[Pointer, ...]
+    name: str = ""
+    start: int | None = None
+    step: int = 1
+    duplicate: Severity = Severity.ERROR
+    gap: Severity = Severity.ERROR
+    per: tuple[Pointer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """How long it may take from the first of some types to the first of others."""
+
+    within_ns: int
+    from_: tuple[str, ...] = ()
+    to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyRule:
+    """Budgets of virtual time; None asks nothing."""
+
+    max_gap_ns: int | None = None
+    total_ns: int | None = None
+    spans: Mapping[str, Span] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class BeforeRule:
-    """Types that come after others, and what names both sides; ``then_by`` is ``by`` if empty."""
+    """Types that come after others, and what names both sides; ``then_by`` is ``by`` if empty.
+
+    ``joined``: the places name them together, not the first that holds something.
+    """
 
     first: tuple[str, ...]
     then: tuple[str, ...]
     by: tuple[Pointer, ...] = ()
     then_by: tuple[Pointer, ...] = ()
+    joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +259,7 @@ class Profile:
 
     name: str
     title: str = ""
+    extends: str = ""
     type: tuple[Pointer, ...] = (("type",),)
     envelopes: tuple[Envelope, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -128,31 +268,58 @@ class Profile:
     run: tuple[Pointer, ...] = ()
     thread: tuple[Pointer, ...] = ()
     required: tuple[str, ...] = ()
+    required_if: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     known: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     first: tuple[str, ...] = ()
     order: tuple[str, ...] = ()
     terminal: tuple[str, ...] = ()
-    after_terminal: tuple[str, ...] = ()
+    after_terminal: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     restart: tuple[str, ...] = ()
     at_most_once: tuple[str, ...] = ()
     pairs: tuple[PairRule, ...] = ()
+    scopes: tuple[ScopeRule, ...] = ()
+    sequence: tuple[SequenceRule, ...] = ()
+    latency: LatencyRule = LatencyRule()
+    protocol: str = ""
+    per: tuple[Pointer, ...] = ()
     fields: tuple[FieldRule, ...] = ()
+    schema: Mapping[str, Any] = field(default_factory=dict)
     before: tuple[BeforeRule, ...] = ()
     volatile: Mapping[str, str] = field(default_factory=dict)
-    severity: Mapping[Rule, Severity] = field(default_factory=dict)
-    weights: Mapping[Rule, int] = field(default_factory=dict)
+    severity: Mapping[str, Severity] = field(default_factory=dict)
+    weights: Mapping[str, int] = field(default_factory=dict)
+    must: tuple[str, ...] = ()
+    min_score: float | None = None
 
     types: frozenset[str] = field(init=False, repr=False)
-    """Every type that the protocol names."""
+    """Every type that the protocol names, and the wildcards."""
 
     def __post_init__(self) -> None:
-        lists = (self.required, self.known, self.first, self.order, self.terminal, self.restart)
-        pairs = (names for pair in self.pairs for names in (pair.open, pair.close))
-        types = frozenset().union(*lists, self.after_terminal, self.at_most_once, *pairs)
+        scopes, spans = self.scopes, self.latency.spans.values()
+        named = (
+            *(self.required, self.known, self.first, self.order, self.terminal, self.restart),
+            *(self.at_most_once, self.required_if, self.schema),
+            *(*self.required_if.values(), *self.after_terminal.values()),
+            *(names for pair in self.pairs for names in (pair.open, pair.close)),
+            *(names for scope in scopes for names in (scope.open, scope.cont, scope.close)),
+            *(scope.must_close_before for scope in scopes),
+            *(rule.of for rule in self.sequence),
+            *(names for span in spans for names in (span.from_, span.to)),
+        )
+        types = frozenset().union(*named) - {"*"}
         object.__setattr__(self, "types", types)
 
-    def severity_of(self, rule: Rule) -> Severity:
-        """What breaking ``rule`` means: an error if nothing else is said, but for unknown types."""
+    def severity_of(self, rule: Rule, subject: str = "") -> Severity:
+        """What breaking a check means: an error if nothing else is said, but for unknown types."""
         usual = Severity.WARNING if rule is Rule.KNOWN else Severity.ERROR
-        return self.severity.get(rule, usual)
+        return self.severity.get(check_name(rule, subject), self.severity.get(rule, usual))
+
+    def weight_of(self, rule: Rule, subject: str) -> int:
+        """How much a check counts."""
+        return self.weights.get(check_name(rule, subject), self.weights.get(rule, 1))
+
+
+def check_name(rule: Rule, subject: str) -> str:
+    """What a report calls a check."""
+    return f"{rule.value} {subject}".strip()

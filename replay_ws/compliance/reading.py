@@ -1,15 +1,26 @@
-"""How an event is read under a profile: its type, and the fields in its body."""
+"""How an event is read under a profile: its type, and the fields in its body.
+
+What a profile asks for again and again is compiled: a function that looks up its places.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isfinite
-from typing import Any
+from typing import Any, TypeAlias
 
-from replay_ws.compliance.profile import Pointer, Profile
+from replay_ws.compliance.profile import Envelope, Pointer, Profile
+from replay_ws.events.log import Op
 from replay_ws.events.model import Event
 
 NOTHING = object()
 """Stands for a place where there is nothing; null is something."""
+
+Getter: TypeAlias = Callable[[Any], Any]
+"""What a payload holds at some places, or NOTHING."""
+
+Namer: TypeAlias = Callable[[Any], str]
+"""What names something in a payload, as text; empty when nothing does."""
 
 
 def at(value: Any, pointer: Pointer) -> Any:
@@ -24,15 +35,30 @@ def at(value: Any, pointer: Pointer) -> Any:
     return value
 
 
+# --- the type ------------------------------------------------------------------------------
+
+
+def envelope_of(payload: Any, profile: Profile) -> Envelope | None:
+    """The envelope that an event comes in, if it comes in one."""
+    for envelope in profile.envelopes:
+        if all(at(payload, place) == wanted for place, wanted in envelope.when) and all(
+            at(payload, place) is not NOTHING for place in envelope.has
+        ):
+            return envelope
+    return None
+
+
 def type_of(payload: Any, profile: Profile) -> str:
     """The type of an event, in the profile's words; empty when the payload does not say."""
     if not isinstance(payload, dict):
         return ""
     places = profile.type
-    for envelope in profile.envelopes:
-        if all(at(payload, place) == wanted for place, wanted in envelope.when):
+    envelope = envelope_of(payload, profile) if profile.envelopes else None
+    if envelope:
+        if envelope.as_:
+            return envelope.as_
+        if envelope.type:
             places = (envelope.type, *places)
-            break
     for place in places:
         name = at(payload, place)
         if isinstance(name, str) and name:
@@ -40,26 +66,93 @@ def type_of(payload: Any, profile: Profile) -> str:
     return ""
 
 
+# --- fields --------------------------------------------------------------------------------
+
+
 def find(payload: Any, places: tuple[Pointer, ...], profile: Profile) -> Any:
     """The value at the first of ``places`` that is there, in any of the profile's bodies."""
-    for place in places:
-        for body in profile.body:
-            value = at(payload, body + place)
-            if value is not NOTHING:
-                return value
-    return NOTHING
+    return getter(places, profile)(payload)
 
 
 def name_at(payload: Any, places: tuple[Pointer, ...], profile: Profile) -> str:
     """What names something in ``payload``, as text; empty when nothing does."""
-    value = find(payload, places, profile)
+    return name_of(find(payload, places, profile))
+
+
+def name_of(value: Any) -> str:
+    """A value as a name; empty for what names nothing."""
     return str(value) if isinstance(value, (str, int)) else ""
+
+
+def getter(places: tuple[Pointer, ...], profile: Profile) -> Getter:
+    """The value at the first of ``places`` that is there, in any of the profile's bodies."""
+    wrapped = [envelope.body for envelope in profile.envelopes if envelope.body]
+    bodies = tuple(dict.fromkeys([*profile.body, *wrapped]))
+    pointers = tuple(body + place for place in places for body in bodies)
+    if len(pointers) == 1 and len(pointers[0]) == 1:
+        ((key,),) = pointers
+
+        def flat(payload: Any) -> Any:
+            return payload.get(key, NOTHING) if isinstance(payload, dict) else NOTHING
+
+        return flat
+
+    def first(payload: Any) -> Any:
+        for pointer in pointers:
+            value = payload
+            for step in pointer:
+                if value.__class__ is dict:
+                    value = value.get(step, NOTHING)
+                    if value is NOTHING:
+                        break
+                else:
+                    value = at(value, (step,))
+                    if value is NOTHING:
+                        break
+            else:
+                return value
+        return NOTHING
+
+    return first
+
+
+def namer(places: tuple[Pointer, ...], profile: Profile, *, joined: bool = False) -> Namer:
+    """What names something: the first of ``places`` that holds something, or all of them."""
+    if joined and len(places) > 1:
+        parts = [namer((place,), profile) for place in places]
+        return lambda payload: " ".join([part(payload) for part in parts])
+    if not places:
+        return lambda payload: ""
+    get = getter(places, profile)
+
+    def name(payload: Any) -> str:
+        value = get(payload)
+        if value.__class__ is str:
+            return value
+        return name_of(value)
+
+    return name
+
+
+# --- what JSON cannot say ------------------------------------------------------------------
+
+_SUSPECTS = bytes([*range(0xC4, 0xCC), *range(0xD4, 0xD9)])
+"""First bytes of bytes, extensions and floats in msgpack; UTF-8 has some of them, too."""
+_OTHERS = bytes(byte for byte in range(256) if byte not in _SUSPECTS)
 
 
 def foreign_to_json(event: Event, payload: Any) -> str:
     """What the payload holds that JSON cannot say; empty when there is nothing."""
-    if isinstance(event.body, str) and "NaN" not in event.body and "Infinity" not in event.body:
-        return ""  # it was JSON when it came
+    return foreign_in(event.op, event.body, payload)
+
+
+def foreign_in(op: int, body: str | bytes, payload: Any) -> str:
+    """The same of a body, and what it holds."""
+    if isinstance(body, str):
+        if "NaN" not in body and "Infinity" not in body:
+            return ""  # it was JSON when it came
+    elif op == Op.OBJECT and not body.translate(None, _OTHERS):
+        return ""
     waiting = [payload]
     while waiting:
         match waiting.pop():

@@ -28,6 +28,7 @@ class Finding:
     run: str = ""
     number: int | None = None
     time_ns: int | None = None
+    subject: str = ""
 
     def __str__(self) -> str:
         where = [
@@ -47,13 +48,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was asked, how often, and how often it was so."""
+    """One thing that was asked, how often, and how often it was so.
+
+    Of a latency the unit is not the time but the nanosecond: those of the budget, of those it took.
+    A ``must`` fails the verdict when it is broken, whatever the score.
+    """
 
     rule: Rule
     subject: str
     ok: int
     total: int
     weight: int = 1
+    must: bool = False
 
     @property
     def share(self) -> float:
@@ -89,6 +95,7 @@ class Report:
     required: Mapping[str, bool]
     findings: tuple[Finding, ...]
     by_connection: Mapping[str, float]
+    min_score: float | None = None
 
     @property
     def score(self) -> float:
@@ -102,7 +109,13 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether there is no error; warnings cost score only."""
+        """Whether there is no error; warnings cost score only.
+
+        Where the profile has a ``min_score``: whether it is reached, and no ``must`` is broken.
+        """
+        if self.min_score is not None:
+            broken = any(check.must and check.ok < check.total for check in self.checks)
+            return self.score >= self.min_score and not broken
         return not any(finding.severity is Severity.ERROR for finding in self.findings)
 
     def lines(self) -> list[str]:
@@ -115,6 +128,9 @@ class Report:
             if tally[kind]
         )
         head = f"{self.profile} {self.score:.3f}: {_points(self.checks):.2f} of {total} checks"
+        if self.min_score is not None:
+            reached = "ok" if self.ok else "failed"
+            head += f", {reached} (min_score {self.min_score:g})"
         return [f"{head}; {counts or 'no findings'}", *map(str, self.findings)]
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,106 +1,97 @@
-"""One run of a protocol: the rules about what comes first, last, once, in order, and in pairs."""
+"""One run of a protocol: what comes first, last and in order, and the parts of its judgement."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 from typing import Any
 
-from replay_ws.compliance.profile import KINDS, PairRule, Rule
-from replay_ws.compliance.reading import NOTHING, find, name_at
+from replay_ws.compliance.dispatch import Plan, Rules
+from replay_ws.compliance.parts import RunState, any_of
+from replay_ws.compliance.profile import fits
 from replay_ws.compliance.tally import Seen, Tally
-from replay_ws.text import quoted
 
 
-class Run:
-    """What is remembered of a run: where each type came first, and what is open."""
+class Run(RunState):
+    """A run that is judged as it comes."""
 
-    def __init__(self, tally: Tally, name: str = "") -> None:
-        self.tally = tally
-        self.profile = tally.profile
-        self.name = name
-        self.first: dict[str, Seen] = {}
-        self.last: Seen | None = None
-        self.ended = False
-        self.open: tuple[dict[str, list[Seen]], ...] = tuple({} for _ in self.profile.pairs)
+    __slots__ = ("profile", "rules")
 
-    def take(self, seen: Seen, payload: Any) -> None:
+    def __init__(self, rules: Rules, tally: Tally, name: str = "") -> None:
+        super().__init__(tally, name, rules.parts)
+        self.rules = rules
+        self.profile = rules.profile
+
+    def take(self, plan: Plan, payload: Any, number: int, time_ns: int) -> None:
         """Judge an event of this run."""
-        profile = self.profile
-        if self.last is None and profile.first:
-            expected = _any_of(profile.first)
-            begins = seen.type in profile.first
-            self._ask(Rule.FIRST, begins, f"begins with {seen.type}, not with {expected}", seen)
+        type = plan.type
+        if self.last is None:
+            self._begin(plan, number, time_ns)
         if self.ended:
-            allowed = seen.type in profile.after_terminal
-            self._ask(Rule.AFTER_TERMINAL, allowed, f"{seen.type} came after the end", seen)
-        if seen.type in profile.at_most_once:
-            self._ask(
-                Rule.AT_MOST_ONCE, seen.type not in self.first, f"{seen.type} came again", seen
-            )
-        for rule, waiting in zip(profile.pairs, self.open, strict=True):
-            self._pair(rule, waiting, seen, payload)
-        self._fields(seen, payload)
-        self.first.setdefault(seen.type, seen)
-        self.last = seen
-        self.ended = self.ended or seen.type in profile.terminal
+            self._go_on(plan, number, time_ns)
+        for step in plan.steps:
+            step(self, payload, number, time_ns)
+        entry = self.came.get(type)
+        if entry is None:
+            self.came[type] = [1, number, time_ns]
+        else:
+            entry[0] += 1
+        self.last = (type, number, time_ns)
+        if plan.terminal:
+            self.ended = type
 
     def finish(self) -> None:
         """Judge what can be told only when no more of this run comes."""
-        profile, first = self.profile, self.first
-        for name in profile.required:
-            self._ask(Rule.REQUIRED, name in first, f"{name} never came", None, name)
-        for one, two in pairwise(profile.order):
-            if one in first and two in first:
-                rises = first[one].number < first[two].number
-                message = f"{two} came before {one}"
-                self._ask(Rule.ORDER, rises, message, first[two], f"{one} -> {two}")
-        for rule, waiting in zip(profile.pairs, self.open, strict=True):
-            for name, opened in waiting.items():
-                for seen in opened:
-                    message = f"{_called(seen, name)} was never closed"
-                    self._ask(Rule.PAIRS, False, message, seen, rule.name)
-        if self.last and profile.terminal:
-            message = f"ends with {self.last.type}, without {_any_of(profile.terminal)}"
-            self._ask(Rule.TERMINAL, self.ended, message, self.last)
+        tally, rules = self.tally, self.rules
+        for name in self.profile.required:
+            self._require(name, rules.required[name], f"{name} never came")
+        for cause, names in self.profile.required_if.items():
+            if self._first(cause):
+                for name in names:
+                    asked = rules.required_if[cause, name]
+                    self._require(name, asked, f"{name} never came, although {cause} did")
+        for one, two in pairwise(self.profile.order):
+            before, after = self._first(one), self._first(two)
+            if before and after:
+                asked = rules.order[one, two]
+                tally.ask(asked)
+                if before.number >= after.number:
+                    tally.lose(asked, f"{two} came before {one}", after, self.name)
+        for part in rules.parts:
+            part.finish(self)
+        if self.last and self.profile.terminal:
+            tally.ask(rules.terminal)
+            if not self.ended:
+                seen = Seen(*self.last)
+                message = f"ends with {seen.type}, without {any_of(self.profile.terminal)}"
+                tally.lose(rules.terminal, message, seen, self.name)
 
-    def _ask(self, rule: Rule, ok: bool, message: str, at: Seen | None, subject: str = "") -> None:
-        self.tally.count(rule, subject, ok=ok)
-        if not ok:
-            self.tally.find(rule, message, at, self.name)
+    def _begin(self, plan: Plan, number: int, time_ns: int) -> None:
+        first = self.profile.first
+        if first:
+            self.tally.ask(self.rules.first)
+            if not plan.first:
+                message = f"begins with {plan.type}, not with {any_of(first)}"
+                seen = Seen(plan.type, number, time_ns)
+                self.tally.lose(self.rules.first, message, seen, self.name)
 
-    def _pair(
-        self, rule: PairRule, waiting: dict[str, list[Seen]], seen: Seen, payload: Any
-    ) -> None:
-        """Open or close. What has no name closes the last that opened, and is closed by any."""
-        if seen.type in rule.open:
-            waiting.setdefault(name_at(payload, rule.by, self.profile), []).append(seen)
-        elif seen.type in rule.close:
-            name = name_at(payload, rule.by, self.profile)
-            closed = name if name in waiting else "" if name else next(reversed(waiting), "")
-            found = closed in waiting
-            message = f"{_called(seen, name)} closes nothing that is open"
-            self._ask(Rule.PAIRS, found, message, seen, rule.name)
-            if found:
-                waiting[closed].pop()
-                if not waiting[closed]:
-                    del waiting[closed]
+    def _go_on(self, plan: Plan, number: int, time_ns: int) -> None:
+        """Something comes after the end."""
+        self.tally.ask(self.rules.after_terminal)
+        allowed = self.profile.after_terminal.items()
+        if not any(fits(self.ended, (end,)) and fits(plan.type, names) for end, names in allowed):
+            seen = Seen(plan.type, number, time_ns)
+            message = f"{plan.type} came after the end"
+            self.tally.lose(self.rules.after_terminal, message, seen, self.name)
 
-    def _fields(self, seen: Seen, payload: Any) -> None:
-        faults = []
-        rules = [rule for rule in self.profile.fields if seen.type in rule.of]
-        for rule in rules:
-            value = find(payload, rule.at, self.profile)
-            if value is NOTHING and rule.required:
-                faults.append(f"{seen.type} has no {rule.name}")
-            elif value is not NOTHING and not KINDS[rule.kind](value):
-                faults.append(f"the {rule.name} of {seen.type} is no {rule.kind}")
-        if rules:
-            self._ask(Rule.FIELDS, not faults, "; ".join(faults), seen)
+    def _require(self, name: str, asked: Any, message: str) -> None:
+        self.tally.ask(asked)
+        if not self._first(name):
+            self.tally.lose(asked, message, None, self.name)
 
-
-def _any_of(types: tuple[str, ...]) -> str:
-    return " or ".join(filter(None, [", ".join(types[:-1]), types[-1]]))
-
-
-def _called(seen: Seen, name: str) -> str:
-    return f"{seen.type} {quoted(name)}" if name else seen.type
+    def _first(self, name: str) -> Seen | None:
+        """The first event of a type, or of those that a wildcard stands for."""
+        if "*" not in name:
+            entry = self.came.get(name)
+            return Seen(name, entry[1], entry[2]) if entry else None
+        came = [Seen(t, e[1], e[2]) for t, e in self.came.items() if fits(t, (name,))]
+        return min(came, key=lambda seen: seen.number, default=None)

@@ -1,11 +1,11 @@
-"""What was asked of a connection, how often it was so, and what was found."""
+"""What was asked of a connection, how often it was not so, and what was found."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import NamedTuple
 
-from replay_ws.compliance.profile import Profile, Rule
+from replay_ws.compliance.profile import Profile, Rule, Severity
 from replay_ws.compliance.report import Check, Finding
 
 
@@ -17,6 +17,15 @@ class Seen(NamedTuple):
     time_ns: int
 
 
+class Asked(NamedTuple):
+    """A check, as rules speak of it: what breaking it means is settled when it is made."""
+
+    rule: Rule
+    subject: str
+    severity: Severity
+    must: bool
+
+
 class Tally:
     """The answers and findings of one connection; of several, once they are included."""
 
@@ -24,34 +33,54 @@ class Tally:
         self.profile = profile
         self.connection = connection
         self.findings: list[Finding] = []
-        self.ok: Counter[tuple[Rule, str]] = Counter()
-        self.total: Counter[tuple[Rule, str]] = Counter()
+        self.total: Counter[Asked] = Counter()
+        self.lost: Counter[Asked] = Counter()
 
-    def count(self, rule: Rule, subject: str = "", *, ok: bool) -> None:
-        """Add one answer."""
-        self.total[rule, subject] += 1
-        self.ok[rule, subject] += ok
+    def ask(self, asked: Asked, times: int = 1) -> None:
+        """Count what was asked so often; what was not so is then lost."""
+        if times and asked.severity is not Severity.OK:
+            self.total[asked] += times
 
-    def find(self, rule: Rule, message: str, at: Seen | None, run: str = "") -> None:
-        """Add a finding; ``at`` is the event that shows it."""
+    def lose(
+        self, asked: Asked, message: str, at: Seen | None, run: str = "", times: int = 1
+    ) -> None:
+        """Count what was not so, and add a finding; ``at`` is the event that shows it."""
+        if asked.severity is Severity.OK:
+            return
+        self.lost[asked] += times
+        self.find(asked, message, at, run)
+
+    def find(self, asked: Asked, message: str, at: Seen | None, run: str = "") -> None:
+        """Add a finding that costs nothing more."""
+        if asked.severity is Severity.OK:
+            return
         number, time_ns = (at.number, at.time_ns) if at else (None, None)
-        severity = self.profile.severity_of(rule)
+        severity = Severity.ERROR if asked.must else asked.severity
+        connection = self.connection
         self.findings.append(
-            Finding(rule, severity, message, self.connection, run, number, time_ns)
+            Finding(asked.rule, severity, message, connection, run, number, time_ns, asked.subject)
         )
 
     def include(self, other: Tally) -> None:
         """Add the answers and findings of another connection."""
-        self.ok.update(other.ok)
         self.total.update(other.total)
+        self.lost.update(other.lost)
         self.findings.extend(other.findings)
 
     def checks(self) -> tuple[Check, ...]:
         """What was asked, rule by rule."""
-        weights = self.profile.weights
+        order = {rule: number for number, rule in enumerate(Rule)}
+        weight = self.profile.weight_of
         return tuple(
-            Check(rule, subject, self.ok[rule, subject], total, weights.get(rule, 1))
-            for asked in Rule
-            for (rule, subject), total in sorted(self.total.items())
-            if rule is asked
+            Check(
+                asked.rule,
+                asked.subject,
+                total - self.lost[asked],
+                total,
+                weight(asked.rule, asked.subject),
+                asked.must,
+            )
+            for asked, total in sorted(
+                self.total.items(), key=lambda item: (order[item[0].rule], item[0].subject)
+            )
         )

@@ -30,32 +30,61 @@ def test_what_a_file_does_not_say_is_as_the_class_has_it() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "name is missing; it is a string"),
-        ("name = 7", "name is not a string"),
-        ('name = "p"\nrequired = "a"', "required is not a list of strings"),
-        ('name = "p"\nrequird = ["a"]', "unknown key requird"),
-        ('name = "p"\ntype = "type"', "type is not a JSON pointer"),
-        ('name = "p"\n[[pairs]]\nname = "x"\nopen = ["a"]', "pairs[0].close is missing"),
-        ('name = "p"\n[[pairs]]\nopens = ["a"]', "pairs[0].name is missing"),
-        ('name = "p"\npairs = 3', "pairs is not an array of tables"),
-        ('name = "p"\naliases = ["a"]', "aliases is not a table"),
-        ('name = "p"\n[severity]\nfirst = "fatal"', "severity is not a table whose values are of"),
-        ('name = "p"\n[severity]\nlast = "error"', "severity is not a table whose keys are of"),
-        ('name = "p"\n[weights]\nfirst = -1', "weights is not a table whose values are integers"),
+        ("", "name: is missing; it is a string"),
+        ("name = 7", "line 1, name: is not a string"),
+        ('name = "p"\nrequired = "a"', "line 2, required: is not a list of strings"),
+        ('name = "p"\nrequird = ["a"]', "line 2, requird: is no key that there is"),
+        ('name = "p"\ntype = "type"', "line 2, type: is not a JSON pointer"),
+        ('name = "p"\n[[pairs]]\nname = "x"\nopen = ["a"]', "line 2, [[pairs]] close: is missing"),
+        ('name = "p"\n[[pairs]]\nopens = ["a"]', "line 2, [[pairs]] name: is missing"),
+        ('name = "p"\npairs = 3', "line 2, pairs: is not an array of tables"),
+        ('name = "p"\naliases = ["a"]', "aliases: is not a table"),
+        ('name = "p"\n[severity]\nfirst = "fatal"', "severity: is not a table whose values are"),
+        ('name = "p"\n[severity]\nlast = "error"', "severity: is not a table whose keys are of"),
+        ('name = "p"\n[weights]\nfirst = -1', "weights: is not a table whose values are integers"),
+        ('name = "p"\nmust = ["a"]', "line 2, must: is not a list of checks"),
+        ('name = "p"\nmin_score = 2', "line 2, min_score: is not a number from 0 to 1"),
         (
             'name = "p"\n[[fields]]\nof = []\nname = "f"\nat = "/f"\nis = ["text"]',
-            "fields[0].is is not one of array, boolean, integer, number, object, string",
+            "line 6, [[fields]] is: is not one of array, boolean, integer, number, object, string",
         ),
         (
             'name = "p"\n[[envelopes]]\nwhen = { type = 1 }\ntype = "/e"',
-            "envelopes[0].when is not a JSON pointer",
+            "line 3, [[envelopes]] when: is not a JSON pointer",
         ),
+        (
+            'name = "p"\n[[scopes]]\nname = "a"\n\n[[scopes]]\nname = "b"\nclose = "c"',
+            "line 7, [[scopes]] close: is not a list of strings",
+        ),
+        (
+            'name = "p"\n[[scopes]]\nname = "a"\ninside = "b"',
+            "line 4, [[scopes]] inside: unknown scope",
+        ),
+        (
+            'name = "p"\nknown = [\n  "a",  # ]\n]\n[[scopes]]\nname = "a"\nreopen = "no"',
+            "line 7, [[scopes]] reopen: is not one of error, ok, warning",
+        ),
+        (
+            'name = "p"\n[[scopes]]\nname = "a"\n[[scopes]]\nname = "a"',
+            "line 5, [[scopes]] name: there is another scope a",
+        ),
+        (
+            'name = "p"\n[latency]\nmax_gap_ms = "5s"',
+            "line 3, [latency] max_gap_ms: is not a number",
+        ),
+        (
+            'name = "p"\n[latency]\nfirst = { from = ["a"], to = ["b"] }',
+            "line 3, [latency.first] within_ms: is missing",
+        ),
+        ('name = "p"\nsequence = { of = ["a"] }', "line 2, [[sequence]] at: is missing"),
+        ('name = "p"\nprotocol = "a ("', "line 2, protocol"),
+        ('name = "p"\nextends = "agent6"', "line 2, extends: unknown profile"),
         ('name = "p"\nname "q"', "line 2"),
     ],
 )
-def test_a_mistake_is_named_by_its_key_or_line(text: str, complaint: str) -> None:
+def test_a_mistake_is_named_by_its_line_and_key(text: str, complaint: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_profile(text, where="mine.toml")
     assert complaint in str(caught.value)
-    assert str(caught.value).startswith("mine.toml: ")
+    assert str(caught.value).startswith("mine.toml")
     assert caught.value.mend

@@ -1,0 +1,123 @@
+"""A profile compiled: for each type what is to be done with its events, in a table.
+
+A type is compiled when it first comes, once for all sessions that are checked by the profile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from replay_ws.compliance.events import Fields, Once, Pairs, Schemas
+from replay_ws.compliance.latency import Between, Gap, Total
+from replay_ws.compliance.parts import Context, Part, Step
+from replay_ws.compliance.profile import Profile, Rule, fits
+from replay_ws.compliance.protocol import Protocol
+from replay_ws.compliance.scopes import Scope
+from replay_ws.compliance.sequence import Sequence
+
+PLANS_MAX = 10_000
+"""How many types are remembered: a stream can be made of nothing but unknown ones."""
+
+
+class Plan:
+    """What is to be done with events of one type."""
+
+    __slots__ = ("first", "ignored", "known", "restart", "steps", "terminal", "type")
+
+    def __init__(self, type: str, rules: Rules) -> None:
+        profile = rules.profile
+        self.type = type
+        self.ignored = fits(type, profile.ignored)
+        self.known = fits(type, rules.known_types)
+        self.first = fits(type, profile.first)
+        self.terminal = fits(type, profile.terminal)
+        self.restart = fits(type, profile.restart)
+        self.steps: tuple[Step, ...] = ()
+        if self.known:
+            steps = (part.step(type) for part in rules.parts)
+            self.steps = tuple(step for step in steps if step is not None)
+
+
+class Rules:
+    """A profile as its checker needs it."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self.plans: dict[str, Plan] = {}
+        self.parts = tuple(_parts(profile))
+        for place, part in enumerate(self.parts):
+            part.place = place
+        spoken = (part.types for part in self.parts if isinstance(part, Protocol))
+        self.known_types = tuple(sorted(profile.types.union(*spoken)))
+        context = Context(profile, {})
+        asked = context.asked
+        self.run_name = context.namer(profile.run)
+        self.thread_name = context.namer(profile.thread)
+        self.has_runs = bool(profile.run or profile.thread)
+        self.format = asked(Rule.FORMAT)
+        self.known = asked(Rule.KNOWN)
+        self.first = asked(Rule.FIRST)
+        self.terminal = asked(Rule.TERMINAL)
+        self.after_terminal = asked(Rule.AFTER_TERMINAL)
+        self.required = {name: asked(Rule.REQUIRED, name) for name in profile.required}
+        self.required_if = {
+            (cause, name): asked(Rule.REQUIRED_IF, f"{cause} -> {name}")
+            for cause, names in profile.required_if.items()
+            for name in names
+        }
+        self.order = {
+            (one, two): asked(Rule.ORDER, f"{one} -> {two}") for one, two in pairwise(profile.order)
+        }
+
+    def plan(self, type: str) -> Plan:
+        """What is to be done with events of ``type``."""
+        plan = self.plans.get(type)
+        if plan is None:
+            plan = Plan(type, self)
+            if len(self.plans) < PLANS_MAX:
+                self.plans[type] = plan
+        return plan
+
+
+def _parts(profile: Profile) -> Iterator[Part]:
+    """The parts of a run's judgement; findings about one event come in their order."""
+    places: dict[str, int] = {}
+    context = Context(profile, places)
+    if profile.at_most_once:
+        yield Once(profile.at_most_once, context)
+    for pair in profile.pairs:
+        yield Pairs(pair, context)
+    before = bool(profile.at_most_once) + len(profile.pairs)
+    places.update({rule.name: before + number for number, rule in enumerate(profile.scopes)})
+    scopes = {rule.name: Scope(rule, context) for rule in profile.scopes}
+    for scope in scopes.values():
+        scope.parent = scopes.get(scope.rule.inside)
+        yield scope
+    yield from (Sequence(rule, context) for rule in profile.sequence)
+    if profile.protocol:
+        yield Protocol(context)
+    latency = profile.latency
+    if latency.max_gap_ns is not None:
+        yield Gap(latency.max_gap_ns, context)
+    if latency.total_ns is not None:
+        yield Total(latency.total_ns, context)
+    yield from (Between(name, span, context) for name, span in latency.spans.items())
+    if profile.fields:
+        yield Fields(profile.fields, context)
+    if profile.schema:
+        yield Schemas(context)
+
+
+_compiled: dict[int, Rules] = {}
+COMPILED_MAX = 64
+
+
+def rules_of(profile: Profile) -> Rules:
+    """``profile`` compiled; those used last are kept."""
+    rules = _compiled.get(id(profile))
+    if rules is None or rules.profile is not profile:
+        while len(_compiled) >= COMPILED_MAX:
+            del _compiled[next(iter(_compiled))]
+        rules = _compiled[id(profile)] = Rules(profile)
+    return rules

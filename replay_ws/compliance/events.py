@@ -1,0 +1,166 @@
+"""Rules about single events of a run and their names: pairs, at most once, fields, schemas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from replay_ws.compliance.parts import Context, Part, RunState, Step, called
+from replay_ws.compliance.profile import KINDS, FieldRule, PairRule, Profile, Rule, fits
+from replay_ws.compliance.reading import NOTHING, Getter
+from replay_ws.compliance.tally import Seen
+from replay_ws.errors import ConfigError
+
+
+class Once(Part):
+    """Types that a run has once."""
+
+    def __init__(self, names: tuple[str, ...], context: Context) -> None:
+        self.names = names
+        self.asked = context.asked(Rule.AT_MOST_ONCE)
+
+    def step(self, type: str) -> Step | None:
+        """A type that came is one too many."""
+        if not fits(type, self.names):
+            return None
+
+        def once(run: RunState, payload: Any, number: int, time_ns: int) -> None:
+            run.tally.ask(self.asked)
+            if type in run.came:
+                seen = Seen(type, number, time_ns)
+                run.tally.lose(self.asked, f"{type} came again", seen, run.name)
+
+        return once
+
+
+class Pairs(Part):
+    """What opens is closed. What has no name closes the last that opened, and is closed by any."""
+
+    def __init__(self, rule: PairRule, context: Context) -> None:
+        self.rule = rule
+        self.name = context.namer(rule.by)
+        self.asked = context.asked(Rule.PAIRS, rule.name, must=rule.must)
+
+    def begin(self) -> dict[str, list[Seen]]:
+        """What is open, by name."""
+        return {}
+
+    def step(self, type: str) -> Step | None:
+        """Open, or close what is open."""
+        place, name_of = self.place, self.name
+        if fits(type, self.rule.open):
+
+            def open(run: RunState, payload: Any, number: int, time_ns: int) -> None:
+                seen = Seen(type, number, time_ns)
+                run.states[place].setdefault(name_of(payload), []).append(seen)
+
+            return open
+        if not fits(type, self.rule.close):
+            return None
+
+        def close(run: RunState, payload: Any, number: int, time_ns: int) -> None:
+            waiting: dict[str, list[Seen]] = run.states[place]
+            name = name_of(payload)
+            closed = name if name in waiting else "" if name else next(reversed(waiting), "")
+            run.tally.ask(self.asked)
+            if closed not in waiting:
+                message = f"{called(type, name)} closes nothing that is open"
+                run.tally.lose(self.asked, message, Seen(type, number, time_ns), run.name)
+                return
+            waiting[closed].pop()
+            if not waiting[closed]:
+                del waiting[closed]
+
+        return close
+
+    def finish(self, run: RunState) -> None:
+        """What is open stays so."""
+        for name, opened in run.states[self.place].items():
+            for seen in opened:
+                run.tally.ask(self.asked)
+                message = f"{called(seen.type, name)} was never closed"
+                run.tally.lose(self.asked, message, seen, run.name)
+
+
+class Fields(Part):
+    """Which fields events have, and of which kind they are."""
+
+    def __init__(self, rules: tuple[FieldRule, ...], context: Context) -> None:
+        self.rules = [(rule, context.getter(rule.at)) for rule in rules]
+        self.asked = context.asked(Rule.FIELDS)
+
+    def step(self, type: str) -> Step | None:
+        """Look at the fields of an event."""
+        rules = [(rule, get) for rule, get in self.rules if fits(type, rule.of)]
+        if not rules:
+            return None
+
+        def look(run: RunState, payload: Any, number: int, time_ns: int) -> None:
+            run.tally.ask(self.asked)
+            faults = [fault for rule, get in rules if (fault := _fault(type, rule, get, payload))]
+            if faults:
+                seen = Seen(type, number, time_ns)
+                run.tally.lose(self.asked, "; ".join(faults), seen, run.name)
+
+        return look
+
+
+def _fault(type: str, rule: FieldRule, get: Getter, payload: Any) -> str:
+    value = get(payload)
+    if value is NOTHING:
+        return f"{type} has no {rule.name}" if rule.required else ""
+    return "" if KINDS[rule.kind](value) else f"the {rule.name} of {type} is no {rule.kind}"
+
+
+class Schemas(Part):
+    """What events of a type look like, as JSON Schema."""
+
+    def __init__(self, context: Context) -> None:
+        self.profile: Profile = context.profile
+        self.context = context
+        self.library = _library()
+
+    def step(self, type: str) -> Step | None:
+        """Validate an event by every schema that is for its type."""
+        steps = [self._validator(type, name) for name in self.profile.schema if fits(type, (name,))]
+        if not steps:
+            return None
+
+        def validate(run: RunState, payload: Any, number: int, time_ns: int) -> None:
+            for step in steps:
+                step(run, payload, number, time_ns)
+
+        return steps[0] if len(steps) == 1 else validate
+
+    def _validator(self, type: str, name: str) -> Step:
+        asked = self.context.asked(Rule.SCHEMA, name)
+        try:
+            validator = self.library.validator_for(self.profile.schema[name])
+        except ValueError as error:
+            what = f"schema {name} is no JSON Schema: {str(error).splitlines()[0]}"
+            where = f"profile {self.profile.name}"
+            raise ConfigError(what, where=where, mend="mend the schema") from error
+        is_valid = validator.is_valid
+
+        def validate(run: RunState, payload: Any, number: int, time_ns: int) -> None:
+            run.tally.ask(asked)
+            try:
+                if is_valid(payload):
+                    return
+                error = next(iter(validator.iter_errors(payload)))
+                place = "".join(f"/{step}" for step in error.instance_path)
+                fault = f"{place or 'the event'}: {error.message}"
+            except (ValueError, TypeError) as error:
+                fault = f"it is no JSON: {error}"
+            seen = Seen(type, number, time_ns)
+            run.tally.lose(asked, f"{type} does not keep its schema; {fault}", seen, run.name)
+
+        return validate
+
+
+def _library() -> Any:
+    try:
+        import jsonschema_rs
+    except ImportError as error:
+        what = "a profile with [schema] needs jsonschema-rs, which is not installed"
+        raise ConfigError(what, mend="pip install 'replay-ws[schema]'") from error
+    return jsonschema_rs
