@@ -1,12 +1,13 @@
 """Whether a session keeps the rules of its protocol: profiles as data, and the checker."""
 
-from replay_ws.compliance.checker import check, required_events, required_share
+from replay_ws.compliance.checker import Checker, check, required_events, required_share
 from replay_ws.compliance.loading import load_profile, parse_profile, profile_names
 from replay_ws.compliance.profile import Profile, Severity
 from replay_ws.compliance.report import Check, Finding, Report
 
 __all__ = [
     "Check",
+    "Checker",
     "Finding",
     "Profile",
     "Report",

@@ -29,7 +29,8 @@ class Plan:
         profile = rules.profile
         self.type = type
         self.ignored = fits(type, profile.ignored)
-        self.known = fits(type, rules.known_types)
+        names = rules.known_types
+        self.known = bool(type) and (not names or fits(type, names))
         self.first = fits(type, profile.first)
         self.terminal = fits(type, profile.terminal)
         self.restart = fits(type, profile.restart)

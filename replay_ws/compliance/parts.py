@@ -81,7 +81,7 @@ class Part:
 
 def any_of(types: tuple[str, ...]) -> str:
     """Types in words."""
-    return " or ".join(filter(None, [", ".join(types[:-1]), types[-1]]))
+    return " or ".join(filter(None, [", ".join(types[:-1]), *types[-1:]]))
 
 
 def called(type: str, name: str) -> str:

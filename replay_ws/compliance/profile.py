@@ -18,7 +18,7 @@ that holds something counts. ``check(..., profile="my.toml")`` takes a file wher
     run, thread     what tells the runs of one connection apart
     required        types that every run has
     required_if     types that a run has if it has another: ``tool_executing = ["tool_completed"]``
-    known           further types that belong to the protocol
+    known           further types that belong to the protocol; one that names no type knows all
     ignored         types that are passed over without a word
     first           types that a run may begin with
     order           types whose first occurrences come in this order, where they come

@@ -105,7 +105,7 @@ class Protocol(Part):
         if stream.fault:
             seen = stream.fault[1]
             expected = tuple(self.automaton.expected(stream.good))
-            return f"{seen.type} came where {any_of(expected) or 'the end'} may come", seen
+            return f"{seen.type} came where {any_of(expected) or 'nothing more'} may come", seen
         expected = tuple(self.automaton.expected(stream.state))
         return f"ends where {any_of(expected)} may come", Seen(*stream.last)
 
