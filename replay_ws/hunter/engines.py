@@ -6,6 +6,7 @@ that is named here can be opened again when one of its workers has died.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -112,7 +113,11 @@ def _dask(workers: int, address: str) -> Executor:
         # The hunt itself finds out which run it is that ends a worker.
         with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
             client = distributed.Client(
-                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,  # a worker that dies is told by the hunt
             )
     return _Closing(client.get_executor(pure=False, retries=0), client.close)
 
