@@ -68,6 +68,7 @@ class Checker:
     def __init__(self, profile: str | Profile) -> None:
         self.profile = _profile(profile)
         self._rules = rules_of(self.profile)
+        self._plans = self._rules.plans
         self._connections: dict[str, _Connection] = {}
         self._number = 0
 
@@ -93,12 +94,14 @@ class Checker:
         It is a well-formed message downstream.
         """
         number = self._number
-        self._number += 1
-        plan = self._rules.plans.get(type) or self._rules.plan(type)
-        if plan.ignored:
-            return
+        self._number = number + 1
+        plan = self._plans.get(type) or self._rules.plan(type)
         one = self._connections.get(connection) or self._connection(connection)
-        one.take(plan, payload, number, time_ns)
+        run = one.only
+        if run is None or run.ended or not plan.known:
+            one.take(plan, payload, number, time_ns)
+        else:
+            run.take(plan, payload, number, time_ns)
 
     def finish(self) -> Report:
         """The verdict on all that was taken."""
@@ -135,7 +138,7 @@ class _Connection:
         self.rules = rules
         self.tally = Tally(rules.profile, name)
         self.types: set[str] = set()
-        self.count = 0
+        self.known_count = 0
         self.unknown: dict[str, tuple[Seen, int]] = {}
         self.runs: dict[RunKey, Run] = {}
         self.named_last: dict[str, RunKey] = {}  # per thread
@@ -153,7 +156,6 @@ class _Connection:
         if not plan.known:
             self._meet(plan, number, time_ns)
             return
-        self.count += 1
         run = self.only
         if run is None or (run.ended and plan.restart):
             run = self._run_of(plan, payload)
@@ -165,7 +167,7 @@ class _Connection:
             self._finish(run)
         if not self.rules.profile.known:
             return
-        self.tally.ask(self.rules.known, self.count)
+        self.tally.ask(self.rules.known, self.known_count)
         for name, (first, count) in self.unknown.items():
             times = f" ({count} times)" if count > 1 else ""
             message = f"unknown type {quoted(name)}{times}"
@@ -175,10 +177,11 @@ class _Connection:
     def _finish(self, run: Run) -> None:
         run.finish()
         self.types.update(run.came)
+        self.known_count += sum(entry[0] for entry in run.came.values())
 
     def _meet(self, plan: Plan, number: int, time_ns: int) -> None:
         """An event of which the profile does not speak."""
-        if plan.type:
+        if plan.type and not plan.ignored:
             first, count = self.unknown.get(plan.type, (Seen(plan.type, number, time_ns), 0))
             self.unknown[plan.type] = (first, count + 1)
 

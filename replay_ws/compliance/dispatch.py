@@ -30,7 +30,7 @@ class Plan:
         self.type = type
         self.ignored = fits(type, profile.ignored)
         names = rules.known_types
-        self.known = bool(type) and (not names or fits(type, names))
+        self.known = bool(type) and not self.ignored and (not names or fits(type, names))
         self.first = fits(type, profile.first)
         self.terminal = fits(type, profile.terminal)
         self.restart = fits(type, profile.restart)

@@ -26,16 +26,24 @@ EDITS_MAX = 20
 class Stream:
     """Where a stream stands, what came in it, and where it first went wrong."""
 
-    __slots__ = ("count", "fault", "good", "last", "numbers", "state", "types")
+    __slots__ = ("beyond", "fault", "good", "last", "numbers", "state", "types")
 
     def __init__(self, state: Any) -> None:
-        self.state = state
-        self.good = state
+        self.state: Any = state
+        self.good: Any = state
+        """Where it stood before its first fault."""
         self.types: list[str] = []
         self.numbers: list[int] = []
-        self.count = 0
+        self.beyond = 0
+        """How many events came that are not kept."""
         self.fault: tuple[int, Seen] | None = None
-        self.last: tuple[str, int, int] = ("", 0, 0)
+        self.last: tuple[str, int, int] | None = None
+        """Its last event, if it is not simply that of its run."""
+
+    @property
+    def count(self) -> int:
+        """How many events came."""
+        return len(self.types) + self.beyond
 
 
 class Protocol(Part):
@@ -51,7 +59,7 @@ class Protocol(Part):
 
     def begin(self) -> dict[str, Stream]:
         """The streams of a run, by name."""
-        return {} if self.per else {"": Stream(self.automaton.start)}
+        return {}
 
     def step(self, type: str) -> Step | None:
         """Walk on."""
@@ -63,16 +71,18 @@ class Protocol(Part):
             stream = streams.get(name)
             if stream is None:
                 stream = streams[name] = Stream(start)
-            stream.count += 1
-            if stream.count <= TRACE_MAX:
-                stream.types.append(type)
+            types, before = stream.types, stream.state
+            if len(types) < TRACE_MAX:
+                types.append(type)
                 stream.numbers.append(number)
-            following = stream.state[type]
-            if following.dead and stream.fault is None:
+            else:
+                stream.beyond += 1
+            now = stream.state = before[type]
+            if now.dead and stream.fault is None:
                 stream.fault = (stream.count, Seen(type, number, time_ns))
-                stream.good = stream.state
-            stream.state = following
-            stream.last = (type, number, time_ns)
+                stream.good = before
+            if per:
+                stream.last = (type, number, time_ns)
 
         return walk
 
@@ -82,13 +92,11 @@ class Protocol(Part):
             self._judge(run, name, stream)
 
     def _judge(self, run: RunState, name: str, stream: Stream) -> None:
-        if not stream.count:
-            return
         aligned, tally = self.automaton.aligned, run.tally
         tally.ask(self.asked, stream.count + aligned.shortest)
         if stream.state.accepting:
             return
-        what, seen = self._told(stream)
+        what, seen = self._told(stream, run)
         of = f" in {quoted(name)}" if name else ""
         if stream.count > TRACE_MAX:
             # Too long to be aligned: what came before the first fault is good.
@@ -101,13 +109,15 @@ class Protocol(Part):
         message = f"{what}{of}; to mend: {', '.join(shown)}{more}"
         tally.lose(self.asked, message, seen, run.name, len(edits))
 
-    def _told(self, stream: Stream) -> tuple[str, Seen]:
+    def _told(self, stream: Stream, run: RunState) -> tuple[str, Seen]:
         if stream.fault:
             seen = stream.fault[1]
             expected = tuple(self.automaton.expected(stream.good))
             return f"{seen.type} came where {any_of(expected) or 'nothing more'} may come", seen
         expected = tuple(self.automaton.expected(stream.state))
-        return f"ends where {any_of(expected)} may come", Seen(*stream.last)
+        last = stream.last or run.last
+        assert last, "a stream begins with an event"
+        return f"ends where {any_of(expected)} may come", Seen(*last)
 
 
 def _types(tree: ex.Expression) -> Iterator[str]:
