@@ -63,18 +63,30 @@ def _is_table(entry: Entry) -> bool:
 
 def _written(entry: Entry) -> Iterable[str]:
     if isinstance(entry.value, Mapping):
-        head = f"[{entry.key}]" if entry.key == "sequence" else f"[[{entry.key}]]"
-        return [head, *(f"{key} = {_value(value)}" for key, value in entry.value.items())]
+        return [f"[[{entry.key}]]", *(f"{key} = {_value(v)}" for key, v in entry.value.items())]
+    if entry.key == "protocol":
+        return _expression(entry.value)
     line = f"{entry.key} = {_value(entry.value)}"
     if len(line) <= WIDTH or not isinstance(entry.value, list):
         return [line]
     return [f"{entry.key} = [", *(f"    {_value(item)}," for item in entry.value), "]"]
 
 
+def _expression(links: list[str]) -> list[str]:
+    """An expression on one line, or a line for each of its links where that can be read."""
+    line = f"protocol = {toml(' '.join(links))}"
+    plain = all(toml(link) == f'"{link}"' for link in links)
+    if len(line) <= WIDTH or not plain:
+        return [line]
+    return ['protocol = """', *(f"    {link}" for link in links), '"""']
+
+
 def _value(value: Any) -> str:
-    """A string, whole number, truth value or a list of them."""
+    """A string, whole number or truth value, or a list or table of them."""
     if isinstance(value, list):
         return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{key} = {_value(each)}' for key, each in value.items())} }}"
     return toml(value) if isinstance(value, str) else json.dumps(value)
 
 

@@ -120,7 +120,8 @@ class Inference:
         seen = f"{plural(proposal.run_count, 'run')}, {plural(proposal.event_count, 'event')}"
         said = f"proposed from {plural(len(self.goldens), 'golden')}, {seen}"
         rules = f"{plural(len(profile.types), 'type')}, {len(profile.required)} required"
-        yield Line(f"{said}: {rules}, {plural(len(profile.pairs), 'pair')}", Tone.HEAD)
+        spans = len(profile.pairs) + len(profile.scopes)
+        yield Line(f"{said}: {rules}, {spans} that open and close", Tone.HEAD)
         for golden in self.goldens:
             tone = Tone.GOOD if golden.report.ok else Tone.BAD
             yield Line(f"  {golden.name} keeps it: {golden.report.score:.3f}", tone)

@@ -49,8 +49,10 @@ def orderly(draw: st.DrawFn) -> list[Event]:
         for call in range(draw(st.integers(0, 3))):
             call_id = {"data": {"call_id": f"c{run}.{call}"}}
             found.append(event("tool.start", **names, **call_id))
-            found += [event("token", **names)] * draw(st.integers(0, 2))
-            found.append(event("tool.end", **names, **call_id))
+            pieces = draw(st.lists(st.sampled_from(["a", "b", ""]), max_size=3))
+            for number, piece in enumerate(pieces):
+                found.append(event("tool.piece", **names, **call_id, delta=piece, seq=number))
+            found.append(event("tool.end", **names, **call_id, args="".join(pieces)))
         found.append(event("run.finished", **names))
     return found
 

@@ -9,7 +9,6 @@ import click
 from replay_ws.api import check
 from replay_ws.cli import options
 from replay_ws.cli.console import DIFFERENT, SAME, show
-from replay_ws.cli.profiles import profile_named
 from replay_ws.report.compliance import Compliance
 
 
@@ -27,6 +26,6 @@ def command(cassette: Path, profile: str | None, as_json: bool) -> int:
     The score is the share of the checks that hold, 0.0 to 1.0. The exit code is 1 if an error was
     found; warnings only cost score.
     """
-    report = check(cassette, profile=profile_named(profile) if profile else None)
+    report = check(cassette, profile=profile)
     show(Compliance(str(cassette), report), as_json=as_json)
     return SAME if report.ok else DIFFERENT

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from replay_ws import compliance
 from replay_ws.api import check
 from replay_ws.cli import options
 from replay_ws.cli.cassettes import session_at
 from replay_ws.cli.console import DIFFERENT, SAME, show, to_json
 from replay_ws.cli.files import save_text
-from replay_ws.cli.profiles import profile_named, profile_text
 from replay_ws.compliance import load_profile, profile_names
+from replay_ws.errors import unknown
 from replay_ws.report.compliance import Compliance
 from replay_ws.report.profiles import Inference, Profiles, Trial, summary
 from replay_ws.report.terminal import draw
@@ -45,7 +46,11 @@ def list_command(as_json: bool) -> int:
 @options.as_json
 def show_command(name: str, as_json: bool) -> int:
     """Print a built-in profile as the file it is, to start one's own from."""
-    text = profile_text(name)
+    from importlib.resources import files
+
+    if name not in profile_names():
+        raise unknown("profile", name, profile_names())
+    text = files(compliance).joinpath("profiles", f"{name}.toml").read_text("utf-8")
     if as_json:
         print(to_json({**summary(load_profile(name)), "toml": text}, indent=2))
     else:
@@ -64,7 +69,7 @@ def test_command(profile: str, cassettes: tuple[Path, ...], as_json: bool) -> in
     the profile is told with its line and key, and the exit code is 2; it is 1 if a cassette has an
     error.
     """
-    rules = profile_named(profile)
+    rules = load_profile(profile)
     results = [Compliance(str(one), check(session_at(one), profile=rules)) for one in cassettes]
     trial = Trial(profile, rules, results)
     show(trial, as_json=as_json)

@@ -93,21 +93,21 @@ def test_streams_that_are_no_cassettes_are_judged_too(line: Line) -> None:
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ('name = "mine"\nrequired = 3\n', "required"),
-        ('name = "mine"\nrequird = []\n', "requird"),
-        ('name = "mine"\nrequired = = 3\n', "line 2"),
+        ("required = 3", "wrong.toml, line 2, required: is not a list"),
+        ("requird = []", "wrong.toml, line 2, requird: is no key"),
+        ("required = = 3", "line 2"),
+        ('protocol = "start (end"', "wrong.toml, line 2, protocol: column 11: expected"),
     ],
 )
 def test_a_mistake_in_a_profile_is_told_with_its_place(line: Line, text: str, what: str) -> None:
-    (line.folder / "wrong.toml").write_text(text)
+    (line.folder / "wrong.toml").write_text(f'name = "mine"\n{text}\n')
     line.said("profile", "test", "wrong.toml", "good.rws", code=2)
-    assert "wrong.toml" in line.err
     assert what in line.err
 
 
 def test_a_profile_that_is_not_there_is_trouble(line: Line) -> None:
     line.said("profile", "test", "none.toml", "good.rws", code=2)
-    assert "none.toml: this cannot be read" in line.err
+    assert "none.toml: cannot be read" in line.err
 
 
 def test_check_takes_a_profile_from_a_file(line: Line) -> None:
@@ -119,7 +119,7 @@ def test_what_is_inferred_is_a_profile_on_stdout_and_the_rest_is_talk(line: Line
     profile = parse_profile(line.said("profile", "infer", "good.rws", "bad.rws"))
     assert profile.required == ("start",)
     assert line.err.splitlines() == [
-        "proposed from 2 goldens, 2 runs, 3 events: 2 types, 1 required, 0 pairs",
+        "proposed from 2 goldens, 2 runs, 3 events: 2 types, 1 required, 0 that open and close",
         "  good.rws keeps it: 1.000",
         "  bad.rws keeps it: 1.000",
     ]

@@ -10,6 +10,7 @@ import pytest
 
 from replay_ws.compliance import check, parse_profile
 from replay_ws.compliance.automaton import Automaton
+from replay_ws.compliance.profile import Rule
 from replay_ws.events.model import Event
 from tests.helpers import event
 
@@ -18,7 +19,8 @@ PROTOCOL = """
     ((token | tool.start tool.progress* tool.end)* message.end)+
     run.finished session.end
 """
-PROFILE = parse_profile("""
+PROFILE = parse_profile(f"""
+    protocol = '''{PROTOCOL}'''
     name = "agent-stream"
     required = ["session.start", "run.started", "message.end", "run.finished", "session.end"]
     known = ["token", "tool.progress"]
@@ -78,6 +80,15 @@ def test_fitness_is_that_of_process_mining(name: str) -> None:
 
 
 @each
+def test_the_protocol_is_one_check_which_is_worth_its_fitness(name: str) -> None:
+    """An unknown type is the business of ``known``, and a session without events has no stream."""
+    stream, _, fitness = EXAMPLES[name]
+    checks = check(told(stream), profile=PROFILE).checks
+    shares = [round(one.share, 3) for one in checks if one.rule is Rule.PROTOCOL]
+    assert shares == {"empty": [], "3 unknown events": [1.0]}.get(name, [fitness])
+
+
+@each
 def test_the_score_tells_every_bad_session_from_the_good_one(name: str) -> None:
     """One lost event of a thousand costs a whole check, where fitness is diluted to 0.999."""
     stream, _, _ = EXAMPLES[name]
@@ -85,6 +96,15 @@ def test_the_score_tells_every_bad_session_from_the_good_one(name: str) -> None:
     assert (report.score == 1.0) == (name == "ok")
     assert report.score <= 0.99 or name == "ok"
     assert bool(report.findings) == (name != "ok")
+
+
+def test_the_edits_that_mend_a_session_are_told() -> None:
+    (finding,) = [
+        found
+        for found in check(told(EXAMPLES["drop tool.end"][0]), profile=PROFILE).findings
+        if found.rule is Rule.PROTOCOL
+    ]
+    assert finding.message.endswith("to mend: insert tool.end after #6")
 
 
 def test_what_is_lost_in_a_long_session_is_named_by_the_edit_that_mends_it() -> None:

@@ -7,7 +7,7 @@ import pytest
 from replay_ws.compliance import Profile, check
 from replay_ws.compliance.chains import chain
 from replay_ws.compliance.infer import infer
-from replay_ws.compliance.profile import PairRule
+from replay_ws.compliance.profile import Concat, PairRule
 from replay_ws.errors import ConfigError
 from replay_ws.events.model import Event
 from tests.helpers import event
@@ -87,6 +87,50 @@ def test_types_of_alike_words_that_are_not_balanced_are_no_pair() -> None:
     assert proposed([START, event("tool.end"), event("tool.start"), END]).pairs == ()
 
 
+def test_what_goes_on_between_makes_a_scope_and_its_pieces_are_the_whole() -> None:
+    def part(type: str, **fields: str) -> Event:
+        return event(f"TEXT_{type}", messageId="m1", **fields)
+
+    pieces = [part("CONTENT", delta=delta) for delta in ("Hel", "", "lo")]
+    (scope,) = proposed(
+        [START, part("START"), *pieces, part("END", text="Hello"), part("SHOWN"), END]
+    ).scopes
+    assert (scope.name, scope.open, scope.by) == ("TEXT", ("TEXT_START",), (("messageId",),))
+    assert (scope.cont, scope.close) == (("TEXT_CONTENT",), ("TEXT_END",))
+    assert scope.concat == Concat((("delta",),), (("text",),))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "rules"),
+    [
+        ([0, 1, 2], [(0, 1)]),
+        ([10, 8, 6, 4], [(10, -2)]),
+        ([1, 2, 4], []),
+        ([5, 5, 5], []),
+        ([1, 2], []),
+    ],
+)
+def test_numbers_that_grow_by_one_step_are_a_sequence(
+    numbers: list[int], rules: list[tuple[int, int]]
+) -> None:
+    stream = [event("chunk", seq=number) for number in numbers]
+    found = proposed([START, *stream, END]).sequence
+    assert [(rule.start, rule.step) for rule in found] == rules
+
+
+def test_a_sequence_that_begins_anywhere_has_no_start() -> None:
+    streams = [[event("chunk", seq=first + n) for n in range(3)] for first in (1, 7)]
+    (rule,) = proposed(*streams).sequence
+    assert (rule.of, rule.at, rule.start) == (("chunk",), (("seq",),), None)
+
+
+def test_a_short_expression_is_proposed_and_a_long_one_is_not() -> None:
+    assert proposed([START, event("token"), END], [START, END]).protocol == (
+        "run.started token? run.finished"
+    )
+    assert proposed([event(f"type-{n}") for n in range(20)]).protocol == ""
+
+
 def test_a_connection_that_carries_run_after_run_restarts() -> None:
     run = [START, event("token"), END]
     profile = proposed([*run, *run])
@@ -159,6 +203,9 @@ at_most_once = ["run.started", "run.finished"]
 
 # all that came
 known = ["run.started", "tool.start", "tool.end", "run.finished"]
+
+# what comes in which order, and how often
+protocol = "run.started (tool.start | tool.end)* run.finished"
 
 # twice, each under a name of its own
 [[pairs]]
