@@ -380,4 +380,4 @@ def check(source: Source, *, profile: str | Profile | None = None) -> Report:
     from replay_ws.compliance import check as check_events
 
     session = session_of(source)
-    return check_events(session.delivered(), profile=profile or session.profile or "agent5")
+    return check_events(session.columns(), profile=profile or session.profile or "agent5")

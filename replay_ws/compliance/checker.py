@@ -21,19 +21,24 @@ from typing import Any, TypeAlias
 from replay_ws.compliance.dispatch import Plan, Rules, rules_of
 from replay_ws.compliance.loading import load_profile
 from replay_ws.compliance.profile import Profile
-from replay_ws.compliance.reading import foreign_to_json, type_of
+from replay_ws.compliance.reading import foreign_in
 from replay_ws.compliance.report import Report, score, share
 from replay_ws.compliance.runs import Run
 from replay_ws.compliance.tally import Seen, Tally
+from replay_ws.events.columns import Columns
 from replay_ws.events.log import Direction, Op
-from replay_ws.events.model import Event
+from replay_ws.events.model import Event, payload_of
 from replay_ws.text import quoted
 
 RunKey: TypeAlias = tuple[str, str]
 """``("run", its name)``, or ``("thread", its name)`` for a run that has not named itself."""
 
 
-def check(events: Iterable[Event], *, profile: str | Profile) -> Report:
+_JUDGED = (Op.TEXT, Op.OBJECT)
+"""What a profile speaks of: messages with a type."""
+
+
+def check(events: Iterable[Event] | Columns, *, profile: str | Profile) -> Report:
     """How well delivered ``events`` keep the rules of ``profile``.
 
     ``profile`` is a built-in's name, a file's (``"my.toml"``), or one. Text messages and objects
@@ -42,8 +47,11 @@ def check(events: Iterable[Event], *, profile: str | Profile) -> Report:
     for an unknown profile, and for what is wrong in a file.
     """
     checker = Checker(profile)
-    for event in events:
-        checker.take(event)
+    if isinstance(events, Columns):
+        checker.take_columns(events)
+    else:
+        for event in events:
+            checker.take(event)
     return checker.finish()
 
 
@@ -75,18 +83,40 @@ class Checker:
     def take(self, event: Event) -> None:
         """Judge the next event."""
         number = self._number
-        self._number += 1
-        if event.op not in (Op.TEXT, Op.OBJECT):
+        self._number = number + 1
+        if event.op in _JUDGED:
+            way = event.direction
+            self._judge(number, event.op, event.body, way, event.connection, event.time_ns)
+
+    def take_columns(self, columns: Columns) -> None:
+        """Judge the next events, of which none is built for it."""
+        lanes, judge = columns.lanes, self._judge
+        facts = zip(columns.ops, columns.lane_numbers, columns.times, columns.bodies, strict=True)
+        for number, (op, lane, time_ns, body) in enumerate(facts, self._number):
+            if op in _JUDGED:
+                connection, way = lanes[lane]
+                judge(number, op, body, way, connection, time_ns)
+        self._number += len(columns)
+
+    def _judge(
+        self,
+        number: int,
+        op: int,
+        body: str | bytes,
+        way: Direction,
+        connection: str,
+        time_ns: int,
+    ) -> None:
+        payload = payload_of(op, body)
+        type = self._rules.type_of(payload)
+        plan = self._plans.get(type) or self._rules.plan(type)
+        if not plan.known and (plan.ignored or way is Direction.UPSTREAM):
             return
-        payload = event.payload
-        plan = self._rules.plan(type_of(payload, self.profile))
-        upstream = event.direction is Direction.UPSTREAM
-        if plan.ignored or (upstream and not plan.known):
-            return
-        connection = self._connection(event.connection)
+        one = self._connections.get(connection) or self._connection(connection)
         if self.profile.format:
-            connection.look(plan, number, event.time_ns, _format_fault(plan.type, event, payload))
-        connection.take(plan, payload, number, event.time_ns)
+            fault = _format_fault(type, op, body, payload)
+            one.look(plan, number, time_ns, fault)
+        one.take(plan, payload, number, time_ns)
 
     def see(self, type: str, payload: Any, time_ns: int = 0, connection: str = "") -> None:
         """Judge the next event, of which type and payload are known already.
@@ -139,15 +169,18 @@ class _Connection:
         self.tally = Tally(rules.profile, name)
         self.types: set[str] = set()
         self.known_count = 0
+        self.looked = 0
         self.unknown: dict[str, tuple[Seen, int]] = {}
         self.runs: dict[RunKey, Run] = {}
         self.named_last: dict[str, RunKey] = {}  # per thread
         self.only: Run | None = None
         """The run that takes place, where the profile has nothing that tells them apart."""
+        self.latest: tuple[str, str, Run] | None = None
+        """The run that came last, and what its event called it and its thread."""
 
     def look(self, plan: Plan, number: int, time_ns: int, fault: str) -> None:
         """Judge the form of a message."""
-        self.tally.ask(self.rules.format)
+        self.looked += 1
         if fault:
             self.tally.lose(self.rules.format, fault, Seen(plan.type, number, time_ns))
 
@@ -165,6 +198,7 @@ class _Connection:
         """Judge what can be told only at the end."""
         for run in self.runs.values() or [Run(self.rules, self.tally)]:
             self._finish(run)
+        self.tally.ask(self.rules.format, self.looked)
         if not self.rules.profile.known:
             return
         self.tally.ask(self.rules.known, self.known_count)
@@ -189,6 +223,11 @@ class _Connection:
         """The run that an event belongs to; a new one where it begins one."""
         name = self.rules.run_name(payload)
         thread = self.rules.thread_name(payload)
+        latest = self.latest
+        if latest and name and latest[0] == name and latest[1] == thread:
+            run = latest[2]
+            if not run.ended or not plan.restart:
+                return run
         nameless = ("thread", thread)
         if name:
             key = self.named_last[thread] = ("run", name)
@@ -197,22 +236,23 @@ class _Connection:
                 self.runs[key].name = name
         else:
             key = self.named_last.get(thread) or self.named_last.get("") or nameless
-        run = self.runs.get(key)
-        if run and run.ended and plan.restart:
-            self._finish(run)
-            run = None
-        if run is None:
-            run = self.runs[key] = Run(self.rules, self.tally, name)
+        found = self.runs.get(key)
+        if found is not None and found.ended and plan.restart:
+            self._finish(found)
+            found = None
+        if found is None:
+            found = self.runs[key] = Run(self.rules, self.tally, name)
         if not self.rules.has_runs:
-            self.only = run
-        return run
+            self.only = found
+        self.latest = (name, thread, found)
+        return found
 
 
-def _format_fault(type: str, event: Event, payload: Any) -> str:
+def _format_fault(type: str, op: int, body: str | bytes, payload: Any) -> str:
     """What is wrong with an event whatever its type asks; empty when nothing is."""
-    if not isinstance(payload, dict):
+    if payload.__class__ is not dict:
         return "the message is no JSON object"
     if not type:
         return "the message has no type"
-    foreign = foreign_to_json(event, payload)
+    foreign = foreign_in(op, body, payload)
     return f"{type} holds {foreign}, which JSON cannot say" if foreign else ""

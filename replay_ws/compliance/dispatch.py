@@ -13,6 +13,7 @@ from replay_ws.compliance.latency import Between, Gap, Total
 from replay_ws.compliance.parts import Context, Part, Step
 from replay_ws.compliance.profile import Profile, Rule, fits
 from replay_ws.compliance.protocol import Protocol
+from replay_ws.compliance.reading import typer
 from replay_ws.compliance.scopes import Scope
 from replay_ws.compliance.sequence import Sequence
 
@@ -46,13 +47,14 @@ class Rules:
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         self.plans: dict[str, Plan] = {}
-        self.parts = tuple(_parts(profile))
+        context = Context(profile)
+        self.parts = tuple(_parts(profile, context))
         for place, part in enumerate(self.parts):
             part.place = place
         spoken = (part.types for part in self.parts if isinstance(part, Protocol))
         self.known_types = tuple(sorted(profile.types.union(*spoken)))
-        context = Context(profile, {})
         asked = context.asked
+        self.type_of = typer(profile)
         self.run_name = context.namer(profile.run)
         self.thread_name = context.namer(profile.thread)
         self.has_runs = bool(profile.run or profile.thread)
@@ -81,16 +83,16 @@ class Rules:
         return plan
 
 
-def _parts(profile: Profile) -> Iterator[Part]:
+def _parts(profile: Profile, context: Context) -> Iterator[Part]:
     """The parts of a run's judgement; findings about one event come in their order."""
-    places: dict[str, int] = {}
-    context = Context(profile, places)
     if profile.at_most_once:
         yield Once(profile.at_most_once, context)
     for pair in profile.pairs:
         yield Pairs(pair, context)
     before = bool(profile.at_most_once) + len(profile.pairs)
-    places.update({rule.name: before + number for number, rule in enumerate(profile.scopes)})
+    context.places.update(
+        {rule.name: before + number for number, rule in enumerate(profile.scopes)}
+    )
     scopes = {rule.name: Scope(rule, context) for rule in profile.scopes}
     for scope in scopes.values():
         scope.parent = scopes.get(scope.rule.inside)

@@ -17,19 +17,24 @@ class Once(Part):
     def __init__(self, names: tuple[str, ...], context: Context) -> None:
         self.names = names
         self.asked = context.asked(Rule.AT_MOST_ONCE)
+        self.types: set[str] = set()
 
     def step(self, type: str) -> Step | None:
         """A type that came is one too many."""
         if not fits(type, self.names):
             return None
+        self.types.add(type)
 
         def once(run: RunState, payload: Any, number: int, time_ns: int) -> None:
-            run.tally.ask(self.asked)
             if type in run.came:
                 seen = Seen(type, number, time_ns)
                 run.tally.lose(self.asked, f"{type} came again", seen, run.name)
 
         return once
+
+    def finish(self, run: RunState) -> None:
+        """Each event was one question."""
+        run.tally.ask(self.asked, run.count(self.types))
 
 
 class Pairs(Part):
@@ -39,6 +44,7 @@ class Pairs(Part):
         self.rule = rule
         self.name = context.namer(rule.by)
         self.asked = context.asked(Rule.PAIRS, rule.name, must=rule.must)
+        self.types: set[str] = set()
 
     def begin(self) -> dict[str, list[Seen]]:
         """What is open, by name."""
@@ -56,12 +62,12 @@ class Pairs(Part):
             return open
         if not fits(type, self.rule.close):
             return None
+        self.types.add(type)
 
         def close(run: RunState, payload: Any, number: int, time_ns: int) -> None:
             waiting: dict[str, list[Seen]] = run.states[place]
             name = name_of(payload)
             closed = name if name in waiting else "" if name else next(reversed(waiting), "")
-            run.tally.ask(self.asked)
             if closed not in waiting:
                 message = f"{called(type, name)} closes nothing that is open"
                 run.tally.lose(self.asked, message, Seen(type, number, time_ns), run.name)
@@ -73,7 +79,8 @@ class Pairs(Part):
         return close
 
     def finish(self, run: RunState) -> None:
-        """What is open stays so."""
+        """What is open stays so; what closed was a question each."""
+        run.tally.ask(self.asked, run.count(self.types))
         for name, opened in run.states[self.place].items():
             for seen in opened:
                 run.tally.ask(self.asked)
@@ -86,6 +93,7 @@ class Fields(Part):
 
     def __init__(self, rules: tuple[FieldRule, ...], context: Context) -> None:
         self.rules = [(rule, context.getter(rule.at)) for rule in rules]
+        self.types: set[str] = set()
         self.asked = context.asked(Rule.FIELDS)
 
     def step(self, type: str) -> Step | None:
@@ -93,15 +101,19 @@ class Fields(Part):
         rules = [(rule, get) for rule, get in self.rules if fits(type, rule.of)]
         if not rules:
             return None
+        self.types.add(type)
 
         def look(run: RunState, payload: Any, number: int, time_ns: int) -> None:
-            run.tally.ask(self.asked)
             faults = [fault for rule, get in rules if (fault := _fault(type, rule, get, payload))]
             if faults:
                 seen = Seen(type, number, time_ns)
                 run.tally.lose(self.asked, "; ".join(faults), seen, run.name)
 
         return look
+
+    def finish(self, run: RunState) -> None:
+        """Each event was one question."""
+        run.tally.ask(self.asked, run.count(self.types))
 
 
 def _fault(type: str, rule: FieldRule, get: Getter, payload: Any) -> str:
@@ -116,7 +128,8 @@ class Schemas(Part):
 
     def __init__(self, context: Context) -> None:
         self.profile: Profile = context.profile
-        self.context = context
+        self.asked = {name: context.asked(Rule.SCHEMA, name) for name in context.profile.schema}
+        self.types: dict[str, set[str]] = {name: set() for name in self.asked}
         self.library = _library()
 
     def step(self, type: str) -> Step | None:
@@ -132,7 +145,8 @@ class Schemas(Part):
         return steps[0] if len(steps) == 1 else validate
 
     def _validator(self, type: str, name: str) -> Step:
-        asked = self.context.asked(Rule.SCHEMA, name)
+        asked = self.asked[name]
+        self.types[name].add(type)
         try:
             validator = self.library.validator_for(self.profile.schema[name])
         except ValueError as error:
@@ -142,7 +156,6 @@ class Schemas(Part):
         is_valid = validator.is_valid
 
         def validate(run: RunState, payload: Any, number: int, time_ns: int) -> None:
-            run.tally.ask(asked)
             try:
                 if is_valid(payload):
                     return
@@ -155,6 +168,11 @@ class Schemas(Part):
             run.tally.lose(asked, f"{type} does not keep its schema; {fault}", seen, run.name)
 
         return validate
+
+    def finish(self, run: RunState) -> None:
+        """Each event was one question to each schema of its type."""
+        for name, asked in self.asked.items():
+            run.tally.ask(asked, run.count(self.types[name]))
 
 
 def _library() -> Any:

@@ -7,7 +7,7 @@ of a run in the run, so that one part serves all runs of all sessions.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from replay_ws.compliance.profile import Profile, Rule, Severity, check_name
 from replay_ws.compliance.reading import Getter, Namer, getter, namer
@@ -31,26 +31,36 @@ class RunState:
         self.states = [part.begin() for part in parts]
         """What each part remembers."""
 
+    def count(self, types: set[str]) -> int:
+        """How many events came of some types."""
+        came = self.came
+        return sum([came[type][0] for type in came if type in types])
+
 
 Step: TypeAlias = Callable[[RunState, Any, int, int], None]
 """What is done with an event of a run: its payload, number and time."""
 
 
-class Context(NamedTuple):
+class Context:
     """What parts are compiled with."""
 
-    profile: Profile
-    places: dict[str, int]
-    """Where each scope keeps what it remembers, by its name."""
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self.places: dict[str, int] = {}
+        """Where each scope keeps what it remembers, by its name."""
+        self._asked: dict[str, Asked] = {}
 
     def asked(
         self, rule: Rule, subject: str = "", severity: Severity | None = None, *, must: bool = False
     ) -> Asked:
         """A check; the profile's own tables of severities come before ``severity``."""
-        profile = self.profile
-        said = profile.severity.get(check_name(rule, subject), profile.severity.get(rule))
-        must = must or rule in profile.must or check_name(rule, subject) in profile.must
-        return Asked(rule, subject, said or severity or profile.severity_of(rule, subject), must)
+        name, profile = check_name(rule, subject), self.profile
+        if name not in self._asked:
+            said = profile.severity.get(name, profile.severity.get(rule)) or severity
+            must = must or rule in profile.must or name in profile.must
+            severity = said or profile.severity_of(rule, subject)
+            self._asked[name] = Asked(rule, subject, severity, must)
+        return self._asked[name]
 
     def getter(self, places: tuple[tuple[str, ...], ...]) -> Getter:
         """What looks up the first of some places."""

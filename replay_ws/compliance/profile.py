@@ -131,7 +131,9 @@ KINDS: dict[str, Callable[[Any], bool]] = {
 
 def fits(type: str, names: tuple[str, ...]) -> bool:
     """Whether ``type`` is among ``names``, of which some may be wildcards."""
-    return type in names or any("*" in name and _pattern(name)(type) for name in names)
+    if type in names:
+        return True
+    return any("*" in name and _pattern(name)(type) for name in names)
 
 
 @cache

@@ -16,7 +16,7 @@ from replay_ws.compliance.profile import Rule
 from replay_ws.compliance.tally import Seen
 from replay_ws.text import quoted
 
-TRACE_MAX = 10_000
+TRACE_MAX = 100_000
 """How many events of a stream are kept for its diagnosis."""
 
 EDITS_MAX = 20

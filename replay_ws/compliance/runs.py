@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 from replay_ws.compliance.dispatch import Plan, Rules
 from replay_ws.compliance.parts import RunState, any_of
 from replay_ws.compliance.profile import fits
-from replay_ws.compliance.tally import Seen, Tally
+from replay_ws.compliance.tally import Asked, Seen, Tally
 
 
 class Run(RunState):
@@ -42,17 +41,14 @@ class Run(RunState):
     def finish(self) -> None:
         """Judge what can be told only when no more of this run comes."""
         tally, rules = self.tally, self.rules
-        for name in self.profile.required:
-            self._require(name, rules.required[name], f"{name} never came")
-        for cause, names in self.profile.required_if.items():
+        for name, asked in rules.required.items():
+            self._require(name, asked, "never came")
+        for (cause, name), asked in rules.required_if.items():
             if self._first(cause):
-                for name in names:
-                    asked = rules.required_if[cause, name]
-                    self._require(name, asked, f"{name} never came, although {cause} did")
-        for one, two in pairwise(self.profile.order):
+                self._require(name, asked, f"never came, although {cause} did")
+        for (one, two), asked in rules.order.items():
             before, after = self._first(one), self._first(two)
             if before and after:
-                asked = rules.order[one, two]
                 tally.ask(asked)
                 if before.number >= after.number:
                     tally.lose(asked, f"{two} came before {one}", after, self.name)
@@ -83,10 +79,10 @@ class Run(RunState):
             message = f"{plan.type} came after the end"
             self.tally.lose(self.rules.after_terminal, message, seen, self.name)
 
-    def _require(self, name: str, asked: Any, message: str) -> None:
+    def _require(self, name: str, asked: Asked, fault: str) -> None:
         self.tally.ask(asked)
-        if not self._first(name):
-            self.tally.lose(asked, message, None, self.name)
+        if name not in self.came and not self._first(name):
+            self.tally.lose(asked, f"{name} {fault}", None, self.name)
 
     def _first(self, name: str) -> Seen | None:
         """The first event of a type, or of those that a wildcard stands for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from replay_ws.compliance.profile import Profile, Rule, Severity
@@ -17,8 +18,12 @@ class Seen(NamedTuple):
     time_ns: int
 
 
-class Asked(NamedTuple):
-    """A check, as rules speak of it: what breaking it means is settled when it is made."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Asked:
+    """A check, as rules speak of it: what breaking it means is settled when it is made.
+
+    A profile's checker has one object for each.
+    """
 
     rule: Rule
     subject: str

@@ -19,8 +19,8 @@ from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
 from replay_ws.compliance import Profile
-from replay_ws.compliance.profile import BeforeRule
-from replay_ws.compliance.reading import name_at, type_of
+from replay_ws.compliance.profile import BeforeRule, fits
+from replay_ws.compliance.reading import namer, typer
 from replay_ws.diff.keys import comparable
 from replay_ws.diff.model import Category, Divergence
 from replay_ws.diff.pairing import ORDERS, Order, Pair, Pairs
@@ -40,6 +40,11 @@ def causes_of(columns: Columns, profile: Profile | None) -> Causes:
     if not profile or not rules or len(columns.lanes) < 2:
         return _NO_CAUSES
     kinds = _kinds_to_read(columns, profile, rules)
+    namers = [
+        tuple(namer(by, profile, joined=rule.joined) for by in (rule.by, rule.then_by or rule.by))
+        for rule in rules
+    ]
+    read_type = typer(profile)
     last: dict[tuple[int, str], int] = {}
     causes: dict[int, tuple[int, ...]] = {}
     lanes = columns.lane_numbers
@@ -47,31 +52,46 @@ def causes_of(columns: Columns, profile: Profile | None) -> Causes:
         if kind not in kinds:
             continue
         payload = columns.events[number].payload
-        name = type_of(payload, profile)
+        name = read_type(payload)
         found = set()
         for rank, rule in enumerate(rules):
-            if name in rule.then:
-                cause = last.get((rank, name_at(payload, rule.then_by or rule.by, profile)))
+            own, then = namers[rank]
+            if fits(name, rule.then):
+                cause = last.get((rank, then(payload)))
                 if cause is not None and lanes[cause] != lanes[number]:
                     found.add(cause)
-            if name in rule.first:
-                last[rank, name_at(payload, rule.by, profile)] = number
+            if fits(name, rule.first):
+                last[rank, own(payload)] = number
         if found:
             causes[number] = tuple(sorted(found))
     return causes
 
 
 def _rules(profile: Profile) -> tuple[BeforeRule, ...]:
+    """What follows what: what goes on or closes follows what opened it, and the profile's own."""
     pairs = (BeforeRule(pair.open, pair.close, pair.by) for pair in profile.pairs)
-    return (*pairs, *profile.before)
+    scopes = (
+        BeforeRule(
+            scope.open,
+            (*scope.cont, *scope.close),
+            scope.by_all or scope.by,
+            joined=bool(scope.by_all),
+        )
+        for scope in profile.scopes
+        if scope.open
+    )
+    return (*pairs, *scopes, *profile.before)
 
 
 def _kinds_to_read(columns: Columns, profile: Profile, rules: tuple[BeforeRule, ...]) -> set[int]:
     """Numbers of the types that a rule may be about; an envelope hides which type it holds."""
     told = {name for rule in rules for name in (*rule.first, *rule.then)}
-    told |= {alias for alias, name in profile.aliases.items() if name in told}
+    told |= {alias for alias, name in profile.aliases.items() if fits(name, tuple(told))}
     told |= {str(value) for envelope in profile.envelopes for _, value in envelope.when}
-    return {number for number, name in enumerate(columns.types) if name in told or not name}
+    if profile.type[:1] != (("type",),) or not all(envelope.when for envelope in profile.envelopes):
+        return {*range(len(columns.types))}
+    names = tuple(sorted(told))
+    return {number for number, name in enumerate(columns.types) if not name or fits(name, names)}
 
 
 # --- events that lost their cause ----------------------------------------------------------

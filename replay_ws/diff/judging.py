@@ -12,7 +12,7 @@ from replay_ws.events.log import Direction
 
 def find_lapses(left: Story, right: Story, profile: Profile) -> Iterator[Divergence]:
     """The checks of ``profile`` that one session keeps to another degree than the other."""
-    golden, run = (check(story.side.events, profile=profile) for story in (left, right))
+    golden, run = (check(story.side.columns, profile=profile) for story in (left, right))
     ours, theirs = _shares(golden), _shares(run)
     for asked in sorted(ours.keys() | theirs.keys()):
         rule, subject = asked

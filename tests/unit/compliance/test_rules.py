@@ -192,10 +192,10 @@ def test_a_type_of_the_protocol_is_known() -> None:
 
 def test_a_stream_too_long_to_be_aligned_is_judged_by_its_first_fault() -> None:
     checker = Checker(parse_profile(f'name = "p"\n{CALLS}'))
-    for type in ("start", *["call", "result"] * 10_000, "result", "end"):
+    for type in ("start", *["call", "result"] * 50_000, "result", "end"):
         checker.see(type, {})
     (found,) = checker.finish().findings
-    assert (found.number, found.message) == (20_001, "result came where call or end may come")
+    assert (found.number, found.message) == (100_001, "result came where call or end may come")
 
 
 # --- envelopes -----------------------------------------------------------------------------

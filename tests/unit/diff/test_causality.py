@@ -58,6 +58,34 @@ def test_an_event_follows_what_opened_it_and_what_it_answers() -> None:
     assert causes_of(Columns.of(told.delivered()), None) == {}
 
 
+SCOPES = parse_profile(
+    """
+    name = "scoped"
+    type = "/method"
+    [[scopes]]
+    name = "part"
+    open = ["open"]
+    cont = ["more.*"]
+    close = ["close"]
+    by_all = ["/item", "/index"]
+    """
+)
+
+
+def test_what_goes_on_or_closes_follows_what_opened_it() -> None:
+    def part(method: str, lane: str, item: str, index: int) -> Event:
+        return event("event", method=method, connection=lane, item=item, index=index)
+
+    told = session(
+        part("open", "t1", "a", 0),
+        part("open", "t1", "a", 1),
+        part("more.text", "t2", "a", 0),
+        part("close", "t3", "a", 1),
+        part("close", "t1", "a", 0),
+    )
+    assert causes_of(Columns.of(told.delivered()), SCOPES) == {2: (0,), 3: (1,)}
+
+
 def test_lanes_may_be_interleaved_in_any_way_that_keeps_causes_first() -> None:
     golden = session(call("1"), event("x", connection="t2"), result("1"), call("2"))
     assert diff(golden, session(event("x", connection="t2"), *golden.delivered()[::2], call("2")))
