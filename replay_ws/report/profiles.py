@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from replay_ws.compliance import Profile, Severity
@@ -85,7 +85,10 @@ class Trial:
             found = sorted(result.report.findings, key=lambda one: one.severity)
             if found:
                 yield Line(result.name, Tone.HEAD)
-                yield from capped([*map(str, found)], FINDINGS_MAX)
+                # Whole: an edit that mends stands at the end of its line.
+                yield from (
+                    replace(line, cut=False) for line in capped([*map(str, found)], FINDINGS_MAX)
+                )
 
     def _table(self) -> Table:
         rows = []
@@ -120,8 +123,8 @@ class Inference:
         seen = f"{plural(proposal.run_count, 'run')}, {plural(proposal.event_count, 'event')}"
         said = f"proposed from {plural(len(self.goldens), 'golden')}, {seen}"
         rules = f"{plural(len(profile.types), 'type')}, {len(profile.required)} required"
-        spans = len(profile.pairs) + len(profile.scopes)
-        yield Line(f"{said}: {rules}, {spans} that open and close", Tone.HEAD)
+        spans = f"{plural(len(profile.pairs), 'pair')}, {plural(len(profile.scopes), 'scope')}"
+        yield Line(f"{said}: {rules}, {spans}", Tone.HEAD)
         for golden in self.goldens:
             tone = Tone.GOOD if golden.report.ok else Tone.BAD
             yield Line(f"  {golden.name} keeps it: {golden.report.score:.3f}", tone)

@@ -119,7 +119,7 @@ def test_what_is_inferred_is_a_profile_on_stdout_and_the_rest_is_talk(line: Line
     profile = parse_profile(line.said("profile", "infer", "good.rws", "bad.rws"))
     assert profile.required == ("start",)
     assert line.err.splitlines() == [
-        "proposed from 2 goldens, 2 runs, 3 events: 2 types, 1 required, 0 that open and close",
+        "proposed from 2 goldens, 2 runs, 3 events: 2 types, 1 required, 0 pairs, 0 scopes",
         "  good.rws keeps it: 1.000",
         "  bad.rws keeps it: 1.000",
     ]
