@@ -34,6 +34,7 @@ from replay_ws.cassette.format import SpanPacker
 from replay_ws.cassette.reader import read
 from replay_ws.sim.loop import VirtualLoop
 from replay_ws.sim.runner import run_program
+from tools.bench_compliance import compliance
 from tools.bench_diff import diff
 from tools.bench_hunt import hunts
 from tools.bench_modes import modes
@@ -265,6 +266,7 @@ BENCHES = {
         replay,
         modes,
         diff,
+        compliance,
         loop,
         schedule,
         races,
