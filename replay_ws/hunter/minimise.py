@@ -1,11 +1,11 @@
 """Fewest items that still fail: what a shrinker does, whatever the items are.
 
 ``fails`` is asked about subsets; it is true of the whole. QuickXplain (Junker, AAAI 2004) splits
-the items in two and asks whether one half suffices beside what is already known to be needed, so that a
-few culprits among many cost a logarithm each. It takes for granted that a superset of what fails
-fails too. Where that is not so, its result may hold too much, so a sweep follows that drops what
-can be dropped, one item at a time, until none can (1-minimal); and where few are left, pairs.
-Nothing is asked twice.
+the items in two and asks whether one half suffices beside what is already known to be needed, so
+that a few culprits among many cost a logarithm each. It takes for granted that a superset of what
+fails fails too. Where that is not so, its result may hold too much, so a sweep follows that drops
+what can be dropped, one item at a time, until none can (1-minimal); and where few are left,
+pairs. Nothing is asked twice.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ Item = TypeVar("Item", bound=Hashable)
 
 PAIRS_MAX = 12
 """With so many items left, pairs of them are tried too."""
+
+_PRECISION = 32
 
 
 class Minimiser(Generic[Item]):
@@ -34,13 +36,18 @@ class Minimiser(Generic[Item]):
         self.best: list[Item] = list(items)
         self.runs = 0
 
-    def minimal(self) -> list[Item]:
-        """A set that fails, of which no item can be dropped; empty where nothing is needed."""
+    def small(self) -> list[Item]:
+        """A set that fails, in few runs; not minimal where more items can hide a failure."""
         if not self._asked([]):
             self._quick_explain([], list(self.best))
+        return self.best
+
+    def minimal(self) -> list[Item]:
+        """A set that fails, of which no item can be dropped; empty where nothing is needed."""
+        if self.small():
             self._sweep()
-            while len(self.best) <= PAIRS_MAX and self._drop_pair():
-                self._sweep()
+        while 1 < len(self.best) <= PAIRS_MAX and self._drop_pair():
+            self._sweep()
         return self.best
 
     def _asked(self, items: Sequence[Item]) -> bool:
@@ -92,12 +99,13 @@ class Minimiser(Generic[Item]):
 def lowest(high: int, fails: Callable[[int], bool], low: int = 1) -> int:
     """The least amount from ``low`` to ``high`` that fails, by bisection; ``high`` is known to.
 
-    Amounts that fail are taken to be all above some bound; where they are not, what is found fails
-    still. The lowest is asked first, for it is so often enough.
+    Of large amounts it is the least but for some 3 %. Amounts that fail are taken to be all above
+    some bound; where they are not, what is found fails still. The lowest is asked first, for it is
+    so often enough.
     """
     if low >= high or fails(low):
         return min(low, high)
-    while high - low > 1:
+    while high - low > max(1, high // _PRECISION):
         middle = (low + high) // 2
         if fails(middle):
             high = middle

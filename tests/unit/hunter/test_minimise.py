@@ -49,8 +49,8 @@ def masked(chance: Chance) -> Fails:
 
 
 def parity(chance: Chance) -> Fails:
-    """Of six items an even number must be there, so that single ones cannot be dropped."""
-    culprits, odd = needs(some(chance, 2)), some(chance, 6)
+    """Of four items an even number must be there, so that single ones cannot be dropped."""
+    culprits, odd = needs(some(chance, 2)), some(chance, 4)
     return lambda items: culprits(items) and len(odd.intersection(items)) % 2 == 0
 
 
@@ -133,5 +133,5 @@ def test_the_lowest_amount_is_found_by_halves(bound: int, more: int) -> None:
         asked.append(amount)
         return amount >= bound
 
-    assert lowest(bound + more, fails) == bound
+    assert bound <= lowest(bound + more, fails) <= bound * 33 / 32 + 1
     assert len(asked) <= 12
