@@ -9,22 +9,60 @@ that are alike.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from graphlib import TopologicalSorter
 from itertools import pairwise
 
 from replay_ws.compliance.expression import spelt
 
+_NONE: Mapping[str, str] = {}
 
-def chain(streams: Sequence[Sequence[str]]) -> list[str]:
-    """The links that describe ``streams``, to be joined by spaces."""
+
+def chain(streams: Sequence[Sequence[str]], folds: Mapping[str, str] = _NONE) -> list[str]:
+    """The links that describe ``streams``, to be joined by spaces.
+
+    ``folds`` are words of the streams that stand for expressions.
+    """
     follows: dict[str, set[str]] = {}
     for stream in streams:
         for type in stream:
             follows.setdefault(type, set())
         for one, two in pairwise(stream):
             follows[one].add(two)
-    return [_link(link, streams) for link in _ordered(follows)]
+    return [_link(link, streams, folds) for link in _ordered(follows)]
+
+
+def fold(
+    streams: Sequence[Sequence[str]],
+    opening: str,
+    going: Collection[str],
+    closing: Collection[str],
+    folds: Mapping[str, str] = _NONE,
+) -> tuple[list[list[str]], str] | None:
+    """``streams`` with ``opening`` in the place of all that it opens, and that as an expression.
+
+    None where something else comes between, or what goes on or closes comes elsewhere.
+    """
+    folded = []
+    bodies = []
+    for stream in streams:
+        left: list[str] = []
+        body: list[str] = []
+        for type in stream:
+            if bool(body) != (type in going or type in closing):
+                return None
+            if type == opening or body:
+                body.append(type)
+            if not body:
+                left.append(type)
+            elif type in closing:
+                left.append(opening)
+                bodies.append(body)
+                body = []
+        if body:
+            return None
+        folded.append(left)
+    return folded, " ".join(chain(bodies, folds))
 
 
 def _ordered(follows: dict[str, set[str]]) -> list[tuple[str, ...]]:
@@ -52,9 +90,12 @@ def _reached(type: str, follows: dict[str, set[str]]) -> set[str]:
     return found
 
 
-def _link(types: tuple[str, ...], streams: Sequence[Sequence[str]]) -> str:
+def _link(
+    types: tuple[str, ...], streams: Sequence[Sequence[str]], folds: Mapping[str, str]
+) -> str:
     counts = [sum(type in types for type in stream) for stream in streams]
     often = {(True, True): "", (False, True): "?", (True, False): "+", (False, False): "*"}
     sign = often[min(counts) > 0, max(counts) < 2]
-    words = [*map(spelt, types)]
-    return f"({' | '.join(words)}){sign}" if len(words) > 1 else f"{words[0]}{sign}"
+    text = " | ".join(folds.get(type) or spelt(type) for type in types)
+    grouped = types[1:] or (sign and types[0] in folds)
+    return f"({text}){sign}" if grouped else f"{text}{sign}"

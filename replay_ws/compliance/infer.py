@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from replay_ws.compliance.chains import chain
+from replay_ws.compliance.chains import chain, fold
 from replay_ws.compliance.checker import check
 from replay_ws.compliance.goldens import (
     MESSAGES,
@@ -36,7 +36,10 @@ ENDS_MAX = 3
 """How many types may begin runs, or end them, before that says nothing."""
 
 LINKS_MAX = 12
-"""How long an expression is proposed."""
+"""How many links the expression has that is proposed."""
+
+WAYS_MAX = 6
+"""How many ways are told apart within a link."""
 
 NUMBERS_MIN = 3
 """How many numbers a run has that are a sequence."""
@@ -103,7 +106,7 @@ class _Study:
         named = spanned.union(required, *(entry.value for entry in ends))
         known = [type for type in types if type not in named]
         yield Entry("known", known or types, "what else came" if known else "all that came")
-        yield from self._protocol()
+        yield from self._protocol(spans)
         yield from map(self._span_entry, spans)
         yield from self._sequences()
 
@@ -138,10 +141,16 @@ class _Study:
             longest[type] = [*head, type]
         return max(longest.values(), key=len, default=[])
 
-    def _protocol(self) -> Iterator[Entry]:
+    def _protocol(self, spans: list[Span]) -> Iterator[Entry]:
         """What comes in which order and how often, if that is a short expression."""
-        links = chain([[seen.type for seen in run] for run in self.runs if run])
-        if 1 < len(links) <= LINKS_MAX:
+        streams = [[seen.type for seen in run] for run in self.runs if run]
+        folds: dict[str, str] = {}
+        for span in spans:
+            folded = fold(streams, span.open, span.cont, span.close, folds)
+            if folded:
+                streams, folds[span.open] = folded
+        links = chain(streams, folds)
+        if 1 < len(links) <= LINKS_MAX and all(link.count("|") <= WAYS_MAX for link in links):
             yield Entry("protocol", links, "what comes in which order, and how often")
 
     def _span_entry(self, span: Span) -> Entry:

@@ -154,7 +154,10 @@ def _pieces(going: list[Thread], closers: list[Seen]) -> tuple[Pointer, Pointer]
         return None
     wholes = [place for place, value in leaves(closers[0].payload) if isinstance(value, str)]
     for piece in dict.fromkeys(place for seen in longest for place, _ in leaves(seen.payload)):
-        joined = ["".join(_texts(inner, piece)) for inner in going]
+        texts = [[*_texts(inner, piece)] for inner in going]
+        if max(map(len, texts)) < 2:
+            continue
+        joined = [*map("".join, texts)]
         for whole in wholes:
             told = [at(seen.payload, whole) for seen in closers]
             if any(joined) and told == joined:

@@ -46,6 +46,8 @@ def orderly(draw: st.DrawFn) -> list[Event]:
     for run in range(draw(st.integers(1, 3))):
         names = {"run_id": f"r{run}"}
         found.append(event("run.started", **names))
+        step = draw(st.booleans())
+        found += [event("step.start", **names, step_id=run)] * step
         for call in range(draw(st.integers(0, 3))):
             call_id = {"data": {"call_id": f"c{run}.{call}"}}
             found.append(event("tool.start", **names, **call_id))
@@ -53,6 +55,7 @@ def orderly(draw: st.DrawFn) -> list[Event]:
             for number, piece in enumerate(pieces):
                 found.append(event("tool.piece", **names, **call_id, delta=piece, seq=number))
             found.append(event("tool.end", **names, **call_id, args="".join(pieces)))
+        found += [event("step.end", **names, step_id=run)] * step
         found.append(event("run.finished", **names))
     return found
 

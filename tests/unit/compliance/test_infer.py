@@ -131,6 +131,25 @@ def test_a_short_expression_is_proposed_and_a_long_one_is_not() -> None:
     assert proposed([event(f"type-{n}") for n in range(20)]).protocol == ""
 
 
+def test_what_opens_and_closes_without_anything_between_is_told_as_one() -> None:
+    piece = event("tool.piece", data={"call": "c1"})
+    opened, closed = call("c1")
+    profile = proposed([START, event("token"), opened, piece, closed, *call("c2"), END])
+    assert profile.protocol == ("run.started token (tool.start tool.piece? tool.end)+ run.finished")
+    woven = [one for pair in zip(call("c1"), call("c2"), strict=True) for one in pair]
+    assert (
+        proposed([START, *woven, END]).protocol == "run.started tool.start+ tool.end+ run.finished"
+    )
+
+
+def test_one_text_that_is_the_same_in_two_places_is_no_piece_of_the_other() -> None:
+    called = {"data": {"call": "c1"}}
+    going = [event("tool.ready", city="Oslo", **called), event("tool.seen", **called)]
+    end = event("tool.end", city="Oslo", **called)
+    (scope,) = proposed([START, *call("c2"), call("c1")[0], *going, end, END]).scopes
+    assert scope.concat is None
+
+
 def test_a_connection_that_carries_run_after_run_restarts() -> None:
     run = [START, event("token"), END]
     profile = proposed([*run, *run])
@@ -205,7 +224,7 @@ at_most_once = ["run.started", "run.finished"]
 known = ["run.started", "tool.start", "tool.end", "run.finished"]
 
 # what comes in which order, and how often
-protocol = "run.started (tool.start | tool.end)* run.finished"
+protocol = "run.started (tool.start tool.end)* run.finished"
 
 # twice, each under a name of its own
 [[pairs]]
