@@ -1,7 +1,7 @@
 """Whether a session keeps the rules of its protocol: profiles as data, and the checker."""
 
 from replay_ws.compliance.checker import Checker, check, required_events, required_share
-from replay_ws.compliance.loading import load_profile, parse_profile, profile_names
+from replay_ws.compliance.loading import is_profile, load_profile, parse_profile, profile_names
 from replay_ws.compliance.profile import Profile, Severity
 from replay_ws.compliance.report import Check, Finding, Report
 
@@ -13,6 +13,7 @@ __all__ = [
     "Report",
     "Severity",
     "check",
+    "is_profile",
     "load_profile",
     "parse_profile",
     "profile_names",

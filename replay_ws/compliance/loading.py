@@ -23,6 +23,11 @@ def load_profile(name: str) -> Profile:
     return _profile_of(_file(File(name))) if _is_file(name) else _built_in(name)
 
 
+def is_profile(name: str) -> bool:
+    """Whether ``name`` is that of a built-in profile, or of a file that is there."""
+    return File(name).is_file() if _is_file(name) else name in profile_names()
+
+
 def parse_profile(text: str, *, where: str = "profile") -> Profile:
     """The profile that a TOML text describes; raises ConfigError that names the line and the key.
 

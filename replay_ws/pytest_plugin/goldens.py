@@ -16,7 +16,7 @@ import pytest
 
 from replay_ws.api import compare, load
 from replay_ws.clock import ms
-from replay_ws.compliance import profile_names
+from replay_ws.compliance import is_profile
 from replay_ws.errors import ConfigError, GoldenMismatch, did_you_mean
 from replay_ws.pytest_plugin.facts import facts_of, quoted_id, rerun_line, shown_path
 from replay_ws.pytest_plugin.kept import path_of_failed, propose
@@ -129,7 +129,7 @@ class Goldens:
         """Options of ``compare``."""
         settings = self._settings
         return {
-            "profile": session.profile if session.profile in profile_names() else None,
+            "profile": session.profile if is_profile(session.profile) else None,
             "order": order or settings.order,
             "tolerance_ns": ms(settings.tolerance_ms if tolerance_ms is None else tolerance_ms),
             "ignore": sorted({*settings.ignore, *ignore}),

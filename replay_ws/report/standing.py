@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from replay_ws.compliance import Profile, Report, check, load_profile, profile_names
+from replay_ws.compliance import Profile, Report, check, is_profile, load_profile
 from replay_ws.report.events import settings_text
 from replay_ws.session import Session
 from replay_ws.text import NAME_MAX, clean, cut
@@ -57,11 +57,11 @@ class Standing:
 def standing(golden: Session, run: Session, profile: Profile | None = None) -> Standing | None:
     """How both score under ``profile``, or the one that they name; None where none is known."""
     name = run.profile or golden.profile
-    if profile is None and name in profile_names():
+    if profile is None and is_profile(name):
         profile = load_profile(name)
     if profile is None:
         return None
-    before, after = (check(each.columns().events, profile=profile) for each in (golden, run))
+    before, after = (check(each.columns(), profile=profile) for each in (golden, run))
     return Standing(profile.name, before.score, after.score, tuple(_lost(before, after)))
 
 

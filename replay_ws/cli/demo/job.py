@@ -12,7 +12,7 @@ from replay_ws.cli.demo import fresh
 from replay_ws.cli.demo.program import three_agents
 from replay_ws.cli.demo.settings import SETTINGS
 from replay_ws.cli.invocation import invocation
-from replay_ws.compliance import profile_names
+from replay_ws.compliance import is_profile
 from replay_ws.errors import ConfigError
 from replay_ws.faults.modes import MockBehaviorMode
 from replay_ws.report.demo import Demo, ModeReplay
@@ -95,7 +95,7 @@ def _mode_replay(
         ledger=session.ledger,
         damaged=sum(event.damaged for event in session.delivered()),
         late=sum(found.drift_ns > 0 for found in diff.divergences if found.category == "timing"),
-        score=check(session).score if session.profile in profile_names() else None,
+        score=check(session).score if is_profile(session.profile) else None,
         counts=diff.counts,
         first=short_line(diff, diff.first) if diff.first else "",
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from replay_ws.compliance import check, load_profile, parse_profile
+from replay_ws.compliance import check, is_profile, load_profile, parse_profile
 from replay_ws.errors import ConfigError
 from tests.helpers import event
 
@@ -21,6 +21,14 @@ def test_a_file_is_accepted_wherever_a_name_is(tmp_path: Path) -> None:
     mine = written(tmp_path, "mine.toml", 'name = "mine"\nrequired = ["a"]')
     report = check([event("a")], profile=mine)
     assert (report.profile, report.score) == ("mine", 1.0)
+
+
+def test_a_name_is_that_of_a_profile_if_it_can_be_loaded(tmp_path: Path) -> None:
+    mine = written(tmp_path, "mine.toml", 'name = "mine"')
+    assert is_profile(mine)
+    assert is_profile("agent5")
+    assert not is_profile("agent6")
+    assert not is_profile(str(tmp_path / "other.toml"))
 
 
 def test_a_profile_can_be_another_one_and_more() -> None:
