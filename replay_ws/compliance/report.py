@@ -139,6 +139,7 @@ class Report:
             "profile": self.profile,
             "ok": self.ok,
             "score": self.score,
+            "min_score": self.min_score,
             "required_share": self.required_share,
             "required": dict(self.required),
             "by_connection": dict(self.by_connection),

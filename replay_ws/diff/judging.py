@@ -16,7 +16,7 @@ def find_lapses(left: Story, right: Story, profile: Profile) -> Iterator[Diverge
     ours, theirs = _shares(golden), _shares(run)
     for asked in sorted(ours.keys() | theirs.keys()):
         rule, subject = asked
-        new = (_new_findings(golden, run, rule), _new_findings(run, golden, rule))
+        new = (_new_findings(golden, run, asked), _new_findings(run, golden, asked))
         if ours.get(asked) != theirs.get(asked) and any(new):
             shown = (_shown(shares.get(asked)) for shares in (ours, theirs))
             name = f"{rule} {subject}".strip()
@@ -31,10 +31,12 @@ def _shown(share: float | None) -> str | None:
     return None if share is None else f"{share:.3f}"
 
 
-def _new_findings(own: Report, other: Report, rule: str) -> list[Finding]:
-    """The findings about a rule of which the other session has none that reads the same."""
+def _new_findings(own: Report, other: Report, asked: tuple[str, str]) -> list[Finding]:
+    """The findings of a check of which the other session has none that reads the same."""
     known = {found.message for found in other.findings}
-    return [f for f in own.findings if f.rule.value == rule and f.message not in known]
+    return [
+        f for f in own.findings if (f.rule.value, f.subject) == asked and f.message not in known
+    ]
 
 
 def _divergence(
