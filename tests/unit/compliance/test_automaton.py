@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from replay_ws.compliance import alignment
 from replay_ws.compliance.automaton import Automaton
 from replay_ws.compliance.states import ROW_MAX
 from replay_ws.errors import ConfigError
@@ -188,6 +189,18 @@ def test_events_of_other_letters_far_apart_cost_what_they_cost() -> None:
     stream = ["a", *["x"] * 100, *["y"] * 200]
     assert automaton.aligned.cost(stream) == 102
     assert len(automaton.diagnosis(stream)) == 102
+
+
+def test_when_the_work_is_bounded_the_edits_mend_but_may_not_be_the_fewest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(alignment, "WORK_MAX", 1)
+    automaton = Automaton.compile("a x* | b y*")
+    stream = ["a", *["x"] * 100, *["y"] * 200]
+    edits = automaton.diagnosis(stream)
+    assert len(edits) == automaton.aligned.cost(stream) >= 102
+    gone = {edit.at for edit in edits if edit.kind == "delete"}
+    assert automaton.accepts(type for at, type in enumerate(stream) if at not in gone)
 
 
 def test_a_long_stream_with_many_faults_is_measured_exactly() -> None:
