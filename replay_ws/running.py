@@ -151,7 +151,11 @@ class Outcome(Generic[Value]):
     error: BaseException | None = None
 
 
-def executions(program: Program[Value], variants: Iterable[Conditions]) -> Iterator[Outcome[Value]]:
+def executions(
+    program: Program[Value],
+    variants: Iterable[Conditions],
+    observers: Sequence[Observer] = (),
+) -> Iterator[Outcome[Value]]:
     """What ``execute`` leaves under each of ``variants``, at a part of its cost.
 
     A batch of runs shares one world. Whoever takes an outcome is outside of it. The first batch is
@@ -162,19 +166,22 @@ def executions(program: Program[Value], variants: Iterable[Conditions]) -> Itera
     size = 1
     for first in remaining:
         batch = chain([first], islice(remaining, size - 1))
-        yield from _batch(program, first, batch)
+        yield from _batch(program, first, batch, observers)
         size = min(_BATCH_GROWTH * size, _BATCH_MAX)
 
 
 def _batch(
-    program: Program[Value], first: Conditions, variants: Iterator[Conditions]
+    program: Program[Value],
+    first: Conditions,
+    variants: Iterator[Conditions],
+    observers: Sequence[Observer],
 ) -> list[Outcome[Value]]:
     """What the runs of one world left, which takes no more of them when it grows late."""
     until_ns = time.process_time_ns() + _BATCH_NS_MAX
     outcomes = []
     with _world(program, first) as world:
         for conditions in variants:
-            outcomes.append(_outcome(program, _apart(conditions), world))
+            outcomes.append(_outcome(program, _apart(conditions), world, observers))
             if time.process_time_ns() > until_ns:
                 break
     return outcomes
@@ -186,12 +193,14 @@ def _apart(conditions: Conditions) -> Conditions:
     return conditions if redactor is None else replace(conditions, redactor=redactor.fresh())
 
 
-def _outcome(program: Program[Value], conditions: Conditions, world: World) -> Outcome[Value]:
+def _outcome(
+    program: Program[Value], conditions: Conditions, world: World, observers: Sequence[Observer]
+) -> Outcome[Value]:
     refuse_to_nest()
     loop = loop_of(program, conditions)
     recording = recording_of(loop, conditions)
     try:
-        result = _run(program, conditions, loop, recording, world)
+        result = _run(program, conditions, loop, recording, world, observers=observers)
     except KeyboardInterrupt:
         raise
     except BaseException as error:

@@ -7,7 +7,7 @@ its name, a test is collected with its fixtures; and what is done there gets a `
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from replay_ws.errors import ConfigError
 from replay_ws.programs import find_program
 from replay_ws.running import Conditions, Outcome, Program, executions
+from replay_ws.sim.lanes import Observer
 
 Found = TypeVar("Found")
 
@@ -27,8 +28,13 @@ class Runner(Protocol):
         """The conditions that the target has of itself."""
         ...
 
-    def __call__(self, variants: Iterable[Conditions]) -> Iterator[Outcome[Any]]:
-        """How the runs ended. What is no failure of the target's comes out as an exception."""
+    def __call__(
+        self, variants: Iterable[Conditions], observers: Sequence[Observer] = ()
+    ) -> Iterator[Outcome[Any]]:
+        """How the runs ended. What is no failure of the target's comes out as an exception.
+
+        ``observers`` are told of every step.
+        """
         ...
 
 
@@ -104,8 +110,10 @@ class _ProgramRunner:
     program: Program[Any]
     base: Conditions
 
-    def __call__(self, variants: Iterable[Conditions]) -> Iterator[Outcome[Any]]:
-        return executions(self.program, variants)
+    def __call__(
+        self, variants: Iterable[Conditions], observers: Sequence[Observer] = ()
+    ) -> Iterator[Outcome[Any]]:
+        return executions(self.program, variants, observers)
 
 
 _programs: dict[str, Program[Any]] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,14 +25,15 @@ from replay_ws.pytest_plugin.marker import NAME, Wanted, failing, wanted_of
 from replay_ws.pytest_plugin.twice import BEFORE, Twice
 from replay_ws.running import Conditions
 from replay_ws.session import Session
+from replay_ws.sim.lanes import Observer
 from replay_ws.sim.places import is_installed
 from replay_ws.staged import StagedRun
 
 RUN = pytest.StashKey[StagedRun]()
 WANTED = pytest.StashKey[Wanted]()
 SESSION = pytest.StashKey[Session]()
-HUNTED = pytest.StashKey[Conditions]()
-"""What a run of a hunt has in the place of what its marker says; of such a run nothing is told."""
+HUNTED = pytest.StashKey[tuple[Conditions, Sequence[Observer]]]()
+"""Of a run of a hunt: its conditions, in the place of the marker's, and who watches it."""
 _TARGET = pytest.StashKey[Callable[..., Any]]()
 
 OF_A_TEST: tuple[pytest.StashKey[Any], ...] = (WANTED, SESSION, _TARGET, BEFORE, FACTS)
@@ -162,9 +163,11 @@ def _begin(item: pytest.Item) -> None:
         pytest.fail("a test cannot yield: it would never be run", pytrace=False)
     with failing():
         wanted = wanted_of(item)
-        if HUNTED in item.stash:
-            wanted = replace(wanted, conditions=item.stash[HUNTED])
+        conditions, observers = item.stash.get(HUNTED, (wanted.conditions, ()))
+        wanted = replace(wanted, conditions=conditions)
         run = StagedRun(item.obj, wanted.conditions, source=f"pytest {item.nodeid}")
+    for observer in observers:
+        run.loop.observe(observer)
     if SESSION in item.stash:  # of an earlier run of the same test
         del item.stash[SESSION]
     item.stash[WANTED], item.stash[RUN] = wanted, run

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from multiprocessing.util import Finalize
@@ -25,6 +25,7 @@ from replay_ws.hunter.targets import Runner
 from replay_ws.pytest_plugin.items import HUNTED, OF_A_TEST, SESSION
 from replay_ws.pytest_plugin.marker import NAME, wanted_of
 from replay_ws.running import Conditions, Outcome, attach
+from replay_ws.sim.lanes import Observer
 
 Found = TypeVar("Found")
 
@@ -61,13 +62,15 @@ class _NodeRunner:
         self.base = wanted_of(item).conditions
         item.config.pluginmanager.register(self, "replay_ws_node_runner")
 
-    def __call__(self, variants: Iterable[Conditions]) -> Iterator[Outcome[Any]]:
-        return map(self._run, variants)
+    def __call__(
+        self, variants: Iterable[Conditions], observers: Sequence[Observer] = ()
+    ) -> Iterator[Outcome[Any]]:
+        return (self._run(conditions, observers) for conditions in variants)
 
-    def _run(self, conditions: Conditions) -> Outcome[Any]:
+    def _run(self, conditions: Conditions, observers: Sequence[Observer]) -> Outcome[Any]:
         item = self._item
         self._error = None
-        item.stash[HUNTED] = conditions
+        item.stash[HUNTED] = (conditions, observers)
         try:
             # What is next has the same parents, so that what is set up for those stays.
             runtestprotocol(item, log=False, nextitem=item.parent)  # type: ignore[arg-type]

@@ -202,7 +202,7 @@ class Trace:
     # What the queue and the log tell
 
     def begins(self, handle: Ready | Timer, lane: Lane) -> None:
-        task = _task_of(handle)
+        task = task_of(handle)
         frames = await_chain(task) if task is not None else []
         frames.reverse()
         self._note(lane.path, BEGINS, "" if task is not None else _name(handle), frames)
@@ -320,7 +320,8 @@ def stack_of(frames: Iterable[FrameType]) -> Stack:
     return tuple(reversed(stack))
 
 
-def _task_of(handle: Ready | Timer) -> Any:
+def task_of(handle: Ready | Timer) -> Any:
+    """The task whose step ``handle`` is; None for a plain callback."""
     owner = getattr(handle._callback, "__self__", None)
     return owner if hasattr(owner, "get_coro") else None
 
