@@ -9,6 +9,10 @@ from replay_ws.compliance.profile import KINDS, FieldRule, PairRule, Profile, Ru
 from replay_ws.compliance.reading import NOTHING, Getter
 from replay_ws.compliance.tally import Seen
 from replay_ws.errors import ConfigError
+from replay_ws.text import cut
+
+FAULT_MAX = 200
+"""Characters of what a schema says of an event, which may quote all of it."""
 
 
 class Once(Part):
@@ -161,7 +165,7 @@ class Schemas(Part):
                     return
                 error = next(iter(validator.iter_errors(payload)))
                 place = "".join(f"/{step}" for step in error.instance_path)
-                fault = f"{place or 'the event'}: {error.message}"
+                fault = f"{place or 'the event'}: {cut(error.message, FAULT_MAX)}"
             except (ValueError, TypeError) as error:
                 fault = f"it is no JSON: {error}"
             seen = Seen(type, number, time_ns)

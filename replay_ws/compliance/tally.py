@@ -8,6 +8,10 @@ from typing import NamedTuple
 
 from replay_ws.compliance.profile import Profile, Rule, Severity
 from replay_ws.compliance.report import Check, Finding
+from replay_ws.text import clean, cut
+
+MESSAGE_MAX = 1_000
+"""Characters that a finding has: a payload or a type can be as long as it likes."""
 
 
 class Seen(NamedTuple):
@@ -59,6 +63,9 @@ class Tally:
         """Add a finding that costs nothing more."""
         if asked.severity is Severity.OK:
             return
+        if not message.isprintable():  # a type that a wildcard stands for can be anything
+            message = clean(message)
+        message = cut(message, MESSAGE_MAX)
         number, time_ns = (at.number, at.time_ns) if at else (None, None)
         severity = Severity.ERROR if asked.must else asked.severity
         connection = self.connection

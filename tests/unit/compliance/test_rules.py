@@ -120,6 +120,23 @@ def test_a_schema_that_is_none_is_refused() -> None:
         judged('[schema]\na = { type = "text" }', "a")
 
 
+def test_what_a_finding_quotes_is_short_and_safe_to_print() -> None:
+    wide = 'at_most_once = ["x*"]'
+    (found,) = judged(wide, *["x\x1b[31m" * 1_000] * 2).findings
+    assert len(found.message) <= 1_000
+    assert found.message.isprintable()
+    schema = "[schema]\na = { properties = { n = { enum = [1] } } }"
+    (found,) = judged(schema, {"type": "a", "n": "\x1b[31m" * 1_000}).findings
+    assert len(found.message) < 300
+    assert found.message.isprintable()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_no_schema_can_speak_of_is_a_fault_of_the_event(value: float) -> None:
+    (found,) = judged(SCHEMA, {"type": "a", "n": value}).findings
+    assert found.rule.value == "schema"
+
+
 def test_a_profile_with_schemas_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jsonschema_rs", None)
     with pytest.raises(ConfigError, match=r"pip install 'replay-ws\[schema\]'"):
