@@ -140,6 +140,7 @@ class Checker:
         everything = Tally(profile)
         for connection in judged:
             connection.finish()
+            connection.tally.finish()
             everything.include(connection.tally)
         types = (name for connection in judged for name in connection.types)
         findings = sorted(

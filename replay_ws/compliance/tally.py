@@ -13,6 +13,9 @@ from replay_ws.text import clean, cut
 MESSAGE_MAX = 1_000
 """Characters that a finding has: a payload or a type can be as long as it likes."""
 
+FINDINGS_MAX = 1_000
+"""Findings of one check on one connection that are kept; the others are counted."""
+
 
 class Seen(NamedTuple):
     """An event, as far as findings speak of it."""
@@ -44,6 +47,7 @@ class Tally:
         self.findings: list[Finding] = []
         self.total: Counter[Asked] = Counter()
         self.lost: Counter[Asked] = Counter()
+        self.told: Counter[Asked] = Counter()
 
     def ask(self, asked: Asked, times: int = 1) -> None:
         """Count what was asked so often; what was not so is then lost."""
@@ -63,15 +67,27 @@ class Tally:
         """Add a finding that costs nothing more."""
         if asked.severity is Severity.OK:
             return
+        self.told[asked] += 1
+        if self.told[asked] > FINDINGS_MAX:
+            return
         if not message.isprintable():  # a type that a wildcard stands for can be anything
             message = clean(message)
-        message = cut(message, MESSAGE_MAX)
+        self.findings.append(self._finding(asked, cut(message, MESSAGE_MAX), at, run))
+
+    def finish(self) -> None:
+        """Say how many findings were not kept."""
+        for asked, count in self.told.items():
+            if count > FINDINGS_MAX:
+                more = f"{count - FINDINGS_MAX:,} more like these"
+                self.findings.append(self._finding(asked, more))
+
+    def _finding(
+        self, asked: Asked, message: str, at: Seen | None = None, run: str = ""
+    ) -> Finding:
         number, time_ns = (at.number, at.time_ns) if at else (None, None)
         severity = Severity.ERROR if asked.must else asked.severity
-        connection = self.connection
-        self.findings.append(
-            Finding(asked.rule, severity, message, connection, run, number, time_ns, asked.subject)
-        )
+        place = (self.connection, run, number, time_ns, asked.subject)
+        return Finding(asked.rule, severity, message, *place)
 
     def include(self, other: Tally) -> None:
         """Add the answers and findings of another connection."""

@@ -215,6 +215,19 @@ def test_a_stream_too_long_to_be_aligned_is_judged_by_its_first_fault() -> None:
     assert (found.number, found.message) == (100_001, "result came where call or end may come")
 
 
+# --- many findings -------------------------------------------------------------------------
+
+
+def test_of_many_findings_the_first_are_kept_and_the_others_counted() -> None:
+    report = judged('at_most_once = ["a"]', *["a"] * 1_501)
+    assert len(report.findings) == 1_001
+    assert (report.findings[-1].number, report.findings[-1].message) == (
+        None,
+        "500 more like these",
+    )
+    assert report.checks[0].ok == 1
+
+
 # --- envelopes -----------------------------------------------------------------------------
 
 
