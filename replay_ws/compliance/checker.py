@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 from replay_ws.compliance.dispatch import Plan, Rules, rules_of
 from replay_ws.compliance.loading import load_profile
-from replay_ws.compliance.profile import Profile
+from replay_ws.compliance.profile import DIRECTIONS, Profile
 from replay_ws.compliance.reading import foreign_in
 from replay_ws.compliance.report import Report, score, share
 from replay_ws.compliance.runs import Run
@@ -77,6 +77,8 @@ class Checker:
         self.profile = _profile(profile)
         self._rules = rules_of(self.profile)
         self._plans = self._rules.plans
+        way = self.profile.direction
+        self._way = Direction(DIRECTIONS.index(way)) if way else None
         self._connections: dict[str, _Connection] = {}
         self._number = 0
 
@@ -107,10 +109,13 @@ class Checker:
         connection: str,
         time_ns: int,
     ) -> None:
+        if self._way is not None and way != self._way:
+            return
         payload = payload_of(op, body)
         type = self._rules.type_of(payload)
         plan = self._plans.get(type) or self._rules.plan(type)
-        if not plan.known and (plan.ignored or way is Direction.UPSTREAM):
+        strange = way is Direction.UPSTREAM and self._way is None
+        if not plan.known and (plan.ignored or strange):
             return
         one = self._connections.get(connection) or self._connection(connection)
         if self.profile.format:

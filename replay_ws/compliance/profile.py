@@ -8,6 +8,8 @@ that holds something counts. ``check(..., profile="my.toml")`` takes a file wher
     extends         another profile, built in or a file beside this one, of which this one is more:
                     lists of types and tables grow, pairs and scopes of the same name and all
                     other values are replaced
+    direction       whose events are judged: ``server``, ``client``, or both, where those of a
+                    client are passed over if their type is not known
     type            where an event's type is; the first pointer to a string counts
     envelopes       messages that wrap an event: ``when`` these places hold these values and those
                     that it ``has`` hold anything, the type is at ``type``, or is ``as``;
@@ -127,6 +129,10 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     "array": lambda value: isinstance(value, (list, tuple)),
 }
 """What a field may be asked to be."""
+
+
+DIRECTIONS = ("server", "client")
+"""Whose events a profile may be about; in the order of ``Direction``."""
 
 
 def fits(type: str, names: tuple[str, ...]) -> bool:
@@ -262,6 +268,7 @@ class Profile:
     name: str
     title: str = ""
     extends: str = ""
+    direction: str = ""
     type: tuple[Pointer, ...] = (("type",),)
     envelopes: tuple[Envelope, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)

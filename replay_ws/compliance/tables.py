@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from replay_ws.compliance.positions import Path, line_of, shown
 from replay_ws.compliance.profile import (
+    DIRECTIONS,
     KINDS,
     BeforeRule,
     Concat,
@@ -75,6 +76,12 @@ def _kind(value: Any) -> str:
     if not isinstance(value, str) or value not in KINDS:
         raise ValueError(f"one of {known(KINDS)}")
     return value
+
+
+def _direction(value: Any) -> str:
+    if value not in DIRECTIONS:
+        raise ValueError(f"one of {known(DIRECTIONS)}")
+    return str(value)
 
 
 def _pointer(value: Any) -> Pointer:
@@ -183,6 +190,7 @@ _KEYS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
         "name": _text,
         "title": _text,
         "extends": _text,
+        "direction": _direction,
         "type": _pointers,
         "envelopes": _tables,
         "aliases": _text_table,

@@ -42,6 +42,7 @@ def test_what_a_file_does_not_say_is_as_the_class_has_it() -> None:
         ('name = "p"\n[severity]\nfirst = "fatal"', "severity: is not a table whose values are"),
         ('name = "p"\n[severity]\nlast = "error"', "severity: is not a table whose keys are of"),
         ('name = "p"\n[weights]\nfirst = -1', "weights: is not a table whose values are integers"),
+        ('name = "p"\ndirection = "up"', "line 2, direction: is not one of client, server"),
         ('name = "p"\nmust = ["a"]', "line 2, must: is not a list of checks"),
         ('name = "p"\nmin_score = 2', "line 2, min_score: is not a number from 0 to 1"),
         (

@@ -215,6 +215,18 @@ def test_a_stream_too_long_to_be_aligned_is_judged_by_its_first_fault() -> None:
     assert (found.number, found.message) == (100_001, "result came where call or end may come")
 
 
+# --- directions ----------------------------------------------------------------------------
+
+
+def test_a_profile_can_be_about_one_direction() -> None:
+    events = [event("a.ask", upstream=True), event("a.tell"), event("b", upstream=True)]
+    text = 'name = "p"\nfirst = ["a.tell"]\nknown = ["a.*"]\n'
+    assert not check(events, profile=parse_profile(text)).ok
+    assert check(events, profile=parse_profile(text + 'direction = "server"')).score == 1.0
+    client = check(events, profile=parse_profile(text + 'direction = "client"'))
+    assert [finding.rule.value for finding in client.findings] == ["first", "known"]
+
+
 # --- many findings -------------------------------------------------------------------------
 
 
