@@ -16,6 +16,7 @@ from replay_ws.compliance.protocol import Protocol
 from replay_ws.compliance.reading import typer
 from replay_ws.compliance.scopes import Scope
 from replay_ws.compliance.sequence import Sequence
+from replay_ws.errors import ConfigError, unknown
 
 PLANS_MAX = 10_000
 """How many types are remembered: a stream can be made of nothing but unknown ones."""
@@ -72,6 +73,11 @@ class Rules:
         self.order = {
             (one, two): asked(Rule.ORDER, f"{one} -> {two}") for one, two in pairwise(profile.order)
         }
+
+        for name in (*profile.severity, *profile.weights, *profile.must):
+            if " " in name and name not in context.checks:
+                error = unknown("check", name, context.checks)
+                raise ConfigError(error.what, where=f"profile {profile.name}", mend=error.mend)
 
     def plan(self, type: str) -> Plan:
         """What is to be done with events of ``type``."""

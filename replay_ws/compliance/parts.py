@@ -48,19 +48,20 @@ class Context:
         self.profile = profile
         self.places: dict[str, int] = {}
         """Where each scope keeps what it remembers, by its name."""
-        self._asked: dict[str, Asked] = {}
+        self.checks: dict[str, Asked] = {}
+        """What is asked, by name."""
 
     def asked(
         self, rule: Rule, subject: str = "", severity: Severity | None = None, *, must: bool = False
     ) -> Asked:
         """A check; the profile's own tables of severities come before ``severity``."""
         name, profile = check_name(rule, subject), self.profile
-        if name not in self._asked:
+        if name not in self.checks:
             said = profile.severity.get(name, profile.severity.get(rule)) or severity
             must = must or rule in profile.must or name in profile.must
             severity = said or profile.severity_of(rule, subject)
-            self._asked[name] = Asked(rule, subject, severity, must)
-        return self._asked[name]
+            self.checks[name] = Asked(rule, subject, severity, must)
+        return self.checks[name]
 
     def getter(self, places: tuple[tuple[str, ...], ...]) -> Getter:
         """What looks up the first of some places."""

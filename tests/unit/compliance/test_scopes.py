@@ -8,6 +8,7 @@ import pytest
 
 from replay_ws.clock import ms
 from replay_ws.compliance import Report, Severity, check, parse_profile
+from replay_ws.errors import ConfigError
 from tests.helpers import event
 
 TEXT = """
@@ -230,6 +231,16 @@ def test_severities_and_weights_can_be_said_of_one_check() -> None:
         ("text reopened", 1),
     ]
     assert report.score == pytest.approx((3 * 1 / 2 + 1) / 4)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ['must = ["scopes tex"]', 'severity = { "scopes tex" = "ok" }', 'weights = { "scopes t" = 2 }'],
+)
+def test_a_check_that_there_is_not_is_refused_with_those_that_there_are(key: str) -> None:
+    with pytest.raises(ConfigError, match="unknown check") as caught:
+        judged(key + TEXT, "start/a")
+    assert "scopes text" in str(caught.value)
 
 
 def test_scopes_begin_anew_with_the_next_run() -> None:
