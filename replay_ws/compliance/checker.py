@@ -34,6 +34,9 @@ RunKey: TypeAlias = tuple[str, str]
 """``("run", its name)``, or ``("thread", its name)`` for a run that has not named itself."""
 
 
+UNKNOWN_MAX = 500
+"""How many unknown types of a connection are told apart."""
+
 _JUDGED = (Op.TEXT, Op.OBJECT)
 """What a profile speaks of: messages with a type."""
 
@@ -210,7 +213,7 @@ class _Connection:
         self.tally.ask(self.rules.known, self.known_count)
         for name, (first, count) in self.unknown.items():
             times = f" ({count} times)" if count > 1 else ""
-            message = f"unknown type {quoted(name)}{times}"
+            message = f"unknown type {quoted(name)}{times}" if name else f"more of them{times}"
             self.tally.ask(self.rules.known, count)
             self.tally.lose(self.rules.known, message, first, "", count)
 
@@ -222,8 +225,11 @@ class _Connection:
     def _meet(self, plan: Plan, number: int, time_ns: int) -> None:
         """An event of which the profile does not speak."""
         if plan.type and not plan.ignored:
-            first, count = self.unknown.get(plan.type, (Seen(plan.type, number, time_ns), 0))
-            self.unknown[plan.type] = (first, count + 1)
+            name = plan.type
+            if len(self.unknown) >= UNKNOWN_MAX and name not in self.unknown:
+                name = ""
+            first, count = self.unknown.get(name, (Seen(plan.type, number, time_ns), 0))
+            self.unknown[name] = (first, count + 1)
 
     def _run_of(self, plan: Plan, payload: Any) -> Run:
         """The run that an event belongs to; a new one where it begins one."""

@@ -215,6 +215,13 @@ def test_a_stream_too_long_to_be_aligned_is_judged_by_its_first_fault() -> None:
     assert (found.number, found.message) == (100_001, "result came where call or end may come")
 
 
+def test_unknown_types_are_told_apart_up_to_a_bound() -> None:
+    report = judged('known = ["a"]', *[f"x{n}" for n in range(520)])
+    assert len(report.findings) == 501
+    assert report.findings[-1].message == "more of them (20 times)"
+    assert (report.checks[0].ok, report.checks[0].total) == (0, 520)
+
+
 # --- directions ----------------------------------------------------------------------------
 
 
