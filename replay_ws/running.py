@@ -33,6 +33,7 @@ from replay_ws.sim.world.boundary import guarded
 from replay_ws.sim.world.garbage import steady_collection
 from replay_ws.sim.world.members import shared_with_threads
 from replay_ws.sim.world.shared import World
+from replay_ws.sim.world.tape import Tape, Words, keyed_words
 from replay_ws.sim.world.watchdog import watched
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Conditions:
     """Everything beside the program that decides how a run goes; ConfigError if it cannot.
 
     Of ``plan`` the decisions count; its configuration and seed are in ``config`` and ``seed``.
+    A ``tape`` has the words that chance gives the program, and takes down further ones.
     """
 
     seed: int = 0
@@ -72,6 +74,7 @@ class Conditions:
     preempt: Sequence[str] = ()
     escapes: Escapes = "error"
     turns_per_instant_max: int | None = _TURNS_PER_INSTANT_MAX
+    tape: Tape | None = None
 
     def __post_init__(self) -> None:
         for name, choices in (("threads", Threads), ("escapes", Escapes)):
@@ -89,6 +92,11 @@ class Conditions:
             )
         if self.preempt and self.threads != "managed":
             raise ConfigError("preempt is for managed threads", mend='add threads="managed"')
+
+    @property
+    def words(self) -> Words:
+        """What the program is given where it asks for chance."""
+        return keyed_words(self.seed) if self.tape is None else self.tape.words(self.seed)
 
     @property
     def repeats_schedule(self) -> bool:
@@ -234,7 +242,7 @@ def _run(
         watcher = Watcher(loop)
         begun_ns = time.process_time_ns()
         try:
-            shown = world.shown(conditions.seed, loop.time_ns)
+            shown = world.shown(conditions.words, loop.time_ns)
             with entered(shown, loop, conditions, world), watcher:
                 value = run_program(program, loop=loop)
                 watcher.refuse_races()

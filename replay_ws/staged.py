@@ -119,7 +119,7 @@ class StagedRun:
         edges = contextlib.ExitStack()
         if self._is_inside:
             return edges
-        shown = self._world.shown_again(conditions.seed, self.loop.time_ns)
+        shown = self._world.shown_again(conditions.words, self.loop.time_ns)
         lend = orders if conditions.threads == "managed" else loans
         edges.callback(CURRENT.reset, CURRENT.set(self.recording))
         try:

@@ -44,7 +44,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "profile": "List, show, try and propose profiles: the rules of protocols.",
     },
     "Flaky failures": {
-        "hunt": "Run a program or test under many seeds, and group what fails.",
+        "hunt": "Run TARGET under many seeds and modes, and group what fails by how it does.",
     },
     "Cassettes": {
         "cat": "Print a cassette, one line per event.",

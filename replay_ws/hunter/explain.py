@@ -106,7 +106,10 @@ def _explained(runner: Runner, shrunk: Shrunk) -> Explanation:
     return Explanation(
         cause,
         needs,
-        tuple(_step(each, places) for each in shrunk.decisions),
+        tuple(
+            Step(decision_text(each), *places.get(key_of(each), ("", "")))
+            for each in shrunk.decisions
+        ),
         is_legal=all(each.toxic in ("late", "stall") for each in shrunk.schedule),
         passing=passing,
         tried=_OTHER_SEEDS,
@@ -144,13 +147,14 @@ _WITH_TIME = {"jitter", "latency", "race", "reorder", "timeout", "partition"}
 _Place = tuple[str, str]
 
 
-def _step(decision: Decision, places: dict[tuple[str, str, int], _Place]) -> Step:
+def decision_text(decision: Decision) -> str:
+    """What a decision does, in words."""
     kind, path, index = decision.toxic, decision.connection, decision.index
     if kind not in _CAUSES:
-        return Step(_fault_text(decision))
+        return _fault_text(decision)
     name = f"task {clean(path)}" if path else "the callbacks"
     amount = decision.amount
-    text = {
+    return {
         "hold": f"hold {name} before its {ordinal(index)} step until {amount} more steps were due",
         "late": f"fire the {ordinal(index)} timer of {name} {time_text(amount)} late",
         "stall": f"keep the loop busy for {time_text(amount)} when the {ordinal(index)} timer of "
@@ -158,7 +162,6 @@ def _step(decision: Decision, places: dict[tuple[str, str, int], _Place]) -> Ste
         "cancel": f"cancel {name} where it awaits before its {ordinal(index)} step",
         "fail": f"let {name} fail at its {ordinal(index)} step",
     }[kind]
-    return Step(text, *places.get((_way(kind), path, index), ("", "")))
 
 
 def _fault_text(decision: Decision) -> str:
@@ -180,8 +183,10 @@ def ordinal(index: int) -> str:
 # --- in the code ---------------------------------------------------------------------------------
 
 
-def _way(kind: str) -> str:
-    return "timer" if kind in ("late", "stall") else "step"
+def key_of(decision: Decision) -> tuple[str, str, int]:
+    """The step or the timer of a lane that a decision of the schedule is about."""
+    way = "timer" if decision.toxic in ("late", "stall") else "step"
+    return way, decision.connection, decision.index
 
 
 def _places(
@@ -190,7 +195,7 @@ def _places(
     """Where the user's code stands when decisions strike, from a run that is watched."""
     if not decisions:
         return {}
-    watch = _Watch({(_way(each.toxic), each.connection, each.index) for each in decisions})
+    watch = _Watch(set(map(key_of, decisions)))
     for _ in runner([conditions], [watch]):
         pass
     return watch.places

@@ -33,11 +33,9 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from itertools import count
 from types import MethodType, ModuleType
 from typing import Any
 
-from replay_ws.rng import Stream
 from replay_ws.sim.world.aliases import (
     Alias,
     Aliases,
@@ -47,6 +45,7 @@ from replay_ws.sim.world.aliases import (
     show_stand_ins,
 )
 from replay_ws.sim.world.patches import Patch, patched
+from replay_ws.sim.world.tape import Words, keyed_words
 
 _WORD_BYTES = 8
 _Word = Callable[[str], int]
@@ -62,8 +61,8 @@ _here = _Here()
 class Entropy:
     """The draws of one run, and what stands in the place of the system's entropy meanwhile."""
 
-    def __init__(self, seed: int, program: Callable[..., object]) -> None:
-        self._seed = seed
+    def __init__(self, words: Words, program: Callable[..., object]) -> None:
+        self._words = words
         self._streams: dict[str, Iterator[int]] = {}
         self._shared = [
             _Shared(random.getstate, random.setstate, _seed_random),
@@ -75,9 +74,9 @@ class Entropy:
         self._names = patched(())
         self._outer: Entropy | None = None
 
-    def restart(self, seed: int) -> None:
-        """Begin the draws of another run, which has this ``seed``."""
-        self._seed = seed
+    def restart(self, words: Words) -> None:
+        """Begin the draws of another run, which has these ``words``."""
+        self._words = words
         self._streams.clear()
         self._names.renew()
         for shared in self._shared:
@@ -94,8 +93,7 @@ class Entropy:
         """The next u64 for ``purpose``."""
         stream = self._streams.get(purpose)
         if stream is None:
-            draws = Stream(self._seed, purpose, "")
-            stream = self._streams[purpose] = map(draws.draw, count())
+            stream = self._streams[purpose] = self._words(purpose)
         return next(stream)
 
     def octets(self, purpose: str, size: int) -> bytes:
@@ -177,7 +175,7 @@ def keyed_entropy(seed: int, program: Callable[..., object]) -> Entropy:
 
     The module of ``program`` is looked through for aliases each time, others when they are new.
     """
-    return Entropy(seed, program)
+    return Entropy(keyed_words(seed), program)
 
 
 def _seed_random(word: _Word) -> None:

@@ -13,10 +13,11 @@ from typing import Self
 
 from replay_ws.clock import EPOCH_UNIX_NS
 from replay_ws.sim.world.boundary import guards
-from replay_ws.sim.world.entropy import Entropy, keyed_entropy
+from replay_ws.sim.world.entropy import Entropy
 from replay_ws.sim.world.imports import imports_outside
 from replay_ws.sim.world.ordered import ordered_sets
 from replay_ws.sim.world.patches import Patched, patched
+from replay_ws.sim.world.tape import Words
 from replay_ws.sim.world.wallclock import Clock, virtual_clock
 from replay_ws.sim.world.workers import InlineWorkers
 
@@ -45,24 +46,24 @@ class World:
         self._leave()
 
     @contextmanager
-    def shown(self, seed: int, time_ns: Callable[[], int]) -> Iterator[None]:
-        """While open, it is the world of a run with this seed and clock, that begins now."""
+    def shown(self, words: Words, time_ns: Callable[[], int]) -> Iterator[None]:
+        """While open, it is the world of a run with these words and clock, that begins now."""
         try:
             if self._parts is None:
-                self._begin(seed, time_ns)
+                self._begin(words, time_ns)
                 self._enter()
             else:
-                self._restart(self._parts, seed, time_ns)
+                self._restart(self._parts, words, time_ns)
             yield
         finally:
             if not self._lasts:
                 self._leave()
 
     @contextmanager
-    def shown_again(self, seed: int, time_ns: Callable[[], int]) -> Iterator[None]:
+    def shown_again(self, words: Words, time_ns: Callable[[], int]) -> Iterator[None]:
         """While open, it is the world of one run, whose draws go on where they were."""
         if self._parts is None:
-            self._begin(seed, time_ns)
+            self._begin(words, time_ns)
         try:
             self._enter()
             yield
@@ -75,8 +76,8 @@ class World:
         assert self._parts is not None
         return self._parts
 
-    def _begin(self, seed: int, time_ns: Callable[[], int]) -> None:
-        entropy = keyed_entropy(seed, self._program)
+    def _begin(self, words: Words, time_ns: Callable[[], int]) -> None:
+        entropy = Entropy(words, self._program)
         self._parts = entropy, virtual_clock(time_ns, EPOCH_UNIX_NS, self._program)
         self._workers = [InlineWorkers()] if self._inlines_workers else []
 
@@ -88,10 +89,12 @@ class World:
             enter(edge)
         enter(imports_outside(edges))
 
-    def _restart(self, parts: tuple[Entropy, Clock], seed: int, time_ns: Callable[[], int]) -> None:
+    def _restart(
+        self, parts: tuple[Entropy, Clock], words: Words, time_ns: Callable[[], int]
+    ) -> None:
         for names in self._names:
             names.renew()
-        parts[0].restart(seed)
+        parts[0].restart(words)
         parts[1].restart(time_ns)
         for workers in self._workers:
             workers.install()
