@@ -52,8 +52,7 @@ class Rules:
         self.parts = tuple(_parts(profile, context))
         for place, part in enumerate(self.parts):
             part.place = place
-        spoken = (part.types for part in self.parts if isinstance(part, Protocol))
-        self.known_types = tuple(sorted(profile.types.union(*spoken)))
+        self.known_types = tuple(sorted(profile.types))
         asked = context.asked
         self.type_of = typer(profile)
         self.run_name = context.namer(profile.run)

@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path as File
 from typing import Any
 
-from replay_ws.compliance import expression
 from replay_ws.compliance.positions import Path
 from replay_ws.compliance.profile import Profile
 from replay_ws.compliance.tables import Reader, Source
@@ -136,12 +135,12 @@ def _grown(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
 def _cross_check(profile: Profile, source: Source) -> None:
     """What can be told only of a whole profile."""
     names = [scope.name for scope in profile.scopes]
-    for number, scope in enumerate(profile.scopes):
-        if names.index(scope.name) != number:
-            path: Path = ("scopes", number, "name")
-            raise source.error(path, f"there is another scope {scope.name}")
+    own = [table["name"] for table in source.values.get("scopes", ())]
+    for number, name in enumerate(own):
+        if name in own[:number]:
+            raise source.error(("scopes", number, "name"), f"there is another scope {name}")
+    for scope in profile.scopes:
         if scope.inside and scope.inside not in names:
             error = unknown("scope", scope.inside, names)
-            raise source.error(("scopes", number, "inside"), error.what, error.mend)
-    if profile.protocol:
-        expression.parse(profile.protocol, where=source.place(("protocol",)))
+            place: Path = ("scopes", own.index(scope.name) if scope.name in own else 0, "inside")
+            raise source.error(place, error.what, error.mend)

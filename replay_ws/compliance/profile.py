@@ -81,11 +81,13 @@ names by itself. ``duplicate`` and ``gap`` are ``error``, ``warning`` or ``ok``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from typing import Any, TypeAlias
+
+from replay_ws.compliance import expression as ex
 
 
 class Rule(StrEnum):
@@ -316,7 +318,8 @@ class Profile:
             *(rule.of for rule in self.sequence),
             *(names for span in spans for names in (span.from_, span.to)),
         )
-        types = frozenset().union(*named) - {"*"}
+        spoken = _types(ex.parse(self.protocol)) if self.protocol else ()
+        types = frozenset().union(*named, spoken) - {"*"}
         object.__setattr__(self, "types", types)
 
     def severity_of(self, rule: Rule, subject: str = "") -> Severity:
@@ -332,3 +335,17 @@ class Profile:
 def check_name(rule: Rule, subject: str) -> str:
     """What a report calls a check."""
     return f"{rule.value} {subject}".strip()
+
+
+def _types(tree: ex.Expression) -> Iterator[str]:
+    """The types that an expression names, and the wildcards."""
+    match tree:
+        case ex.Word(type):
+            yield type
+        case ex.Wildcard(pattern):
+            yield pattern
+        case ex.Not(part) | ex.Repeat(part):
+            yield from _types(part)
+        case ex.Sequence(parts) | ex.Either(parts) | ex.Both(parts):
+            for part in parts:
+                yield from _types(part)

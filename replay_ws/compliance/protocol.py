@@ -6,10 +6,8 @@ say at its end which fewest events would have to be put in or taken out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from replay_ws.compliance import expression as ex
 from replay_ws.compliance.automaton import Automaton
 from replay_ws.compliance.parts import Context, Part, RunState, Step, any_of
 from replay_ws.compliance.profile import Rule
@@ -53,7 +51,6 @@ class Protocol(Part):
         profile = context.profile
         where = f"profile {profile.name}, protocol"
         self.automaton = Automaton.compile(profile.protocol, profile.types, where=where)
-        self.types = frozenset(_types(ex.parse(profile.protocol, where=where)))
         self.per = context.namer(profile.per) if profile.per else None
         self.asked = context.asked(Rule.PROTOCOL)
 
@@ -118,17 +115,3 @@ class Protocol(Part):
         last = stream.last or run.last
         assert last, "a stream begins with an event"
         return f"ends where {any_of(expected)} may come", Seen(*last)
-
-
-def _types(tree: ex.Expression) -> Iterator[str]:
-    """The types that an expression names, and the wildcards."""
-    match tree:
-        case ex.Word(type):
-            yield type
-        case ex.Wildcard(pattern):
-            yield pattern
-        case ex.Not(part) | ex.Repeat(part):
-            yield from _types(part)
-        case ex.Sequence(parts) | ex.Either(parts) | ex.Both(parts):
-            for part in parts:
-                yield from _types(part)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
+from replay_ws.compliance import expression
 from replay_ws.compliance.positions import Path, line_of, shown
 from replay_ws.compliance.profile import (
     DIRECTIONS,
@@ -76,6 +77,13 @@ def _kind(value: Any) -> str:
     if not isinstance(value, str) or value not in KINDS:
         raise ValueError(f"one of {known(KINDS)}")
     return value
+
+
+def _protocol(value: Any) -> str:
+    text = _text(value)
+    if text:
+        expression.parse(text)
+    return text
 
 
 def _direction(value: Any) -> str:
@@ -212,7 +220,7 @@ _KEYS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
         "scopes": _tables,
         "sequence": _table_or_tables,
         "latency": _entries,
-        "protocol": _text,
+        "protocol": _protocol,
         "per": _pointers,
         "fields": _tables,
         "schema": _schemas,
@@ -305,6 +313,8 @@ class Reader:
     ) -> Any:
         try:
             return parse(values.get(key))
+        except ConfigError as error:
+            raise self.source.error((*path, key), error.what, error.mend) from error
         except ValueError as error:
             what = "is not" if key in values else "is missing; it is"
             raise self.source.error((*path, key), f"{what} {error}") from error

@@ -15,6 +15,11 @@ def test_every_built_in_profile_loads_under_its_own_name() -> None:
         assert load_profile(name).name == name
 
 
+def test_a_profile_names_the_types_of_its_protocol() -> None:
+    profile = parse_profile('name = "p"\nrequired = ["a"]\nprotocol = "a (b | !c.*)* any"')
+    assert profile.types == {"a", "b", "c.*"}
+
+
 def test_pointers_are_split_and_unescaped() -> None:
     profile = parse_profile('name = "p"\ntype = "/a~1b/c~0d"\nrun = ["/x", ""]')
     assert profile.type == (("a/b", "c~d"),)
@@ -78,7 +83,7 @@ def test_what_a_file_does_not_say_is_as_the_class_has_it() -> None:
             "line 3, [latency.first] within_ms: is missing",
         ),
         ('name = "p"\nsequence = { of = ["a"] }', "line 2, [[sequence]] at: is missing"),
-        ('name = "p"\nprotocol = "a ("', "line 2, protocol"),
+        ('name = "p"\nprotocol = "a ("', "line 2, protocol: column 4: expected a type"),
         ('name = "p"\nextends = "agent6"', "line 2, extends: unknown profile"),
         ('name = "p"\nname "q"', "line 2"),
     ],
