@@ -107,6 +107,16 @@ def output(*, required: bool) -> Callable[[Function], Function]:
     )
 
 
+def categories(name: str, *, help: str) -> Callable[[Function], Function]:
+    """Categories of differences, several with commas between them or in options of their own."""
+    return click.option(name, multiple=True, metavar="C[,C..]", callback=_split, help=help)
+
+
+def _split(_ctx: click.Context, _option: click.Parameter, given: Sequence[str]) -> tuple[str, ...]:
+    names = (name.strip() for text in given for name in text.split(","))
+    return tuple(filter(None, names))
+
+
 def cassette(name: str = "cassette") -> Callable[[Function], Function]:
     """An argument that names a cassette."""
     return click.argument(name, type=click.Path(path_type=Path), metavar=name.upper())

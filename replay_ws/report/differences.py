@@ -46,7 +46,7 @@ class Difference:
     """How the cassette ``run_name`` differs from ``golden_name``.
 
     ``profile`` is the protocol that both are judged by; without, the one that they name. ``rerun``
-    is the command that makes the run again, where that is known.
+    is the command that makes the run again, where that is known. A page has ``lines_max`` lines.
     """
 
     golden_name: str
@@ -56,6 +56,7 @@ class Difference:
     diff: Diff
     profile: Profile | None = None
     rerun: str = ""
+    lines_max: int = LINES_MAX
 
     @cached_property
     def standing(self) -> Standing | None:
@@ -70,27 +71,34 @@ class Difference:
             yield Line(f"same: {names} deliver the same {count}{but}", Tone.GOOD)
             if self.golden.digest == self.run.digest:
                 yield Line(f"  bit for bit: digest {self.run.digest}")
-            yield from self._allowed(LINES_MAX // 2)
+            yield from self._allowed(self.lines_max // 2)
             return
         verdict = "different session" if self.diff.unrelated else "different"
         made = conditions_of_both(self.golden, self.run)
         yield from self.page(f"{verdict}: {names}   ({made})", self._closing())
 
-    def page(self, head: str, closing: Iterable[str]) -> Iterator[Line]:
-        """``head``, what the difference costs, where it begins, and ``closing``: 40 lines at most.
+    def page(self, head: str, closing: Iterable[str]) -> list[Line]:
+        """``head``, what the difference costs, where it begins, and ``closing``.
 
-        For sessions that differ. The closing lines are commands, which are never cut.
+        For sessions that differ; ``lines_max`` lines at most.
         """
-        end = [f"  {line}" for line in closing][:CLOSING_MAX]
+        end = [Line(f"  {line}") for line in closing][:CLOSING_MAX]
+        end = [Line(), *end] if end else []
+        lines = list(self._body(head, self.lines_max - len(end)))
+        more = len(lines) - self.lines_max + len(end)
+        if more > 0:
+            lines[-more - 1 :] = [Line(f"  … and {more + 1:,} more lines", Tone.QUIET)]
+        return [*lines, *end]
+
+    def _body(self, head: str, room: int) -> Iterator[Line]:
+        """What differs, with as many of the others as there is room for."""
         top = [Line(cut(head, 2 * HEAD_MAX), Tone.BAD), *self._figures(), Line()]
         places = Places(self.golden, self.run, self.diff)
         middle = [*(self._types() if self.diff.unrelated else self._first(places))]
         allowed = list(self._allowed(ALLOWED_MAX))
-        room = LINES_MAX - len(top) - len(middle) - len(allowed) - len(end) - bool(end)
+        room -= len(top) + len(middle) + len(allowed)
         others = [] if self.diff.unrelated else list(self._others(places, room))
         yield from (*top, *middle, *others, *allowed)
-        if end:
-            yield from (Line(), *map(Line, end))
 
     # --- the parts of a page -----------------------------------------------------------------
 
@@ -132,7 +140,7 @@ class Difference:
     def _others(self, places: Places, room: int) -> Iterator[Line]:
         """The divergences beside the first one, on at most ``room`` lines."""
         assert self.diff.first is not None
-        lines = list(places.others(self.diff.first, room - 2))
+        lines = list(places.others(self.diff.first, max(1, room - 2)))
         if lines:
             yield from (Line(), Line("then", Tone.HEAD), *lines)
 

@@ -25,6 +25,8 @@ BESIDE_MAX = 3
 """Divergences without an event of the golden that are shown in one place."""
 WIDTH = 120
 """Columns of a line that shows an event or a divergence."""
+FIRST_WIDTH = 200
+"""Columns of a divergence that stands for all."""
 
 SIGNS = {
     Category.MISSING: "-",
@@ -49,6 +51,15 @@ def short_line(diff: Diff, divergence: Divergence) -> str:
     """A divergence on one line; the type of an event stands for its payload where it has one."""
     short = replace(divergence, text="") if divergence.type else divergence
     return short.line(name_connection=len(diff.connections) > 1)
+
+
+def first_and_more(diff: Diff) -> str:
+    """The first divergence, and how many more there are: what a list of failures has room for."""
+    if diff.first is None:
+        return ""
+    more = sum(not found.rule for found in diff.divergences) - 1
+    told = cut(short_line(diff, diff.first), FIRST_WIDTH)
+    return f"{told}{f', and {more:,} more' if more else ''}"
 
 
 def place_text(found: Divergence) -> str:
