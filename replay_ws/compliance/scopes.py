@@ -249,7 +249,7 @@ class Scope(Part):
         """What is wrong with the whole; empty when nothing is."""
         if full is not NOTHING and full != joined:
             told = f"{len(full)} characters" if isinstance(full, str) else "no text"
-            return f"the whole is {told}, the pieces that came make {len(joined)} others"
+            return f"the whole ({told}) is not what its pieces make ({len(joined)} characters)"
         if self.rule.concat and self.rule.concat.json:
             try:
                 json.loads(joined)

@@ -164,7 +164,7 @@ def test_pieces_joined_are_the_whole() -> None:
         (
             3,
             "text concat",
-            'end "a": the whole is 4 characters, the pieces that came make 5 others',
+            'end "a": the whole (4 characters) is not what its pieces make (5 characters)',
         )
     ]
 
