@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 from replay_ws.compliance.dispatch import Plan, Rules, rules_of
 from replay_ws.compliance.loading import load_profile
 from replay_ws.compliance.profile import DIRECTIONS, Profile
-from replay_ws.compliance.reading import foreign_in
+from replay_ws.compliance.reading import foreign_in, is_suspect
 from replay_ws.compliance.report import Report, score, share
 from replay_ws.compliance.runs import Run
 from replay_ws.compliance.tally import Seen, Tally
@@ -94,13 +94,20 @@ class Checker:
             self._judge(number, event.op, event.body, way, event.connection, event.time_ns)
 
     def take_columns(self, columns: Columns) -> None:
-        """Judge the next events, of which none is built for it."""
+        """Judge the next events, of which none is built, and none decoded for nothing."""
         lanes, judge = columns.lanes, self._judge
-        facts = zip(columns.ops, columns.lane_numbers, columns.times, columns.bodies, strict=True)
-        for number, (op, lane, time_ns, body) in enumerate(facts, self._number):
+        # What is sent as an object says its type without being decoded; what is damaged on its way
+        # arrives as text.
+        unread = list(map(self._rules.plan_unread, columns.types))
+        rows = zip(
+            *(columns.ops, columns.lane_numbers, columns.kinds, columns.times, columns.bodies),
+            strict=True,
+        )
+        for number, (op, lane, kind, time_ns, body) in enumerate(rows, self._number):
             if op in _JUDGED:
                 connection, way = lanes[lane]
-                judge(number, op, body, way, connection, time_ns)
+                plan = unread[kind] if op == Op.OBJECT else None
+                judge(number, op, body, way, connection, time_ns, plan)
         self._number += len(columns)
 
     def _judge(
@@ -111,18 +118,22 @@ class Checker:
         way: Direction,
         connection: str,
         time_ns: int,
+        plan: Plan | None = None,
     ) -> None:
         if self._way is not None and way != self._way:
             return
-        payload = payload_of(op, body)
-        type = self._rules.type_of(payload)
-        plan = self._plans.get(type) or self._rules.plan(type)
+        payload: Any = None
+        fault, asks_form = "", self.profile.format
+        if plan is None or (asks_form and is_suspect(body)):
+            payload = payload_of(op, body)
+            type = self._rules.type_of(payload)
+            plan = self._plans.get(type) or self._rules.plan(type)
+            fault = _format_fault(type, op, body, payload) if asks_form else ""
         strange = way is Direction.UPSTREAM and self._way is None
         if not plan.known and (plan.ignored or strange):
             return
         one = self._connections.get(connection) or self._connection(connection)
-        if self.profile.format:
-            fault = _format_fault(type, op, body, payload)
+        if asks_form:
             one.look(plan, number, time_ns, fault)
         one.take(plan, payload, number, time_ns)
 

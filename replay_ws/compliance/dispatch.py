@@ -13,7 +13,7 @@ from replay_ws.compliance.latency import Between, Gap, Total
 from replay_ws.compliance.parts import Context, Part, Step
 from replay_ws.compliance.profile import Profile, Rule, fits
 from replay_ws.compliance.protocol import Protocol
-from replay_ws.compliance.reading import typer
+from replay_ws.compliance.reading import envelopes_by_type, typer
 from replay_ws.compliance.scopes import Scope
 from replay_ws.compliance.sequence import Sequence
 from replay_ws.errors import ConfigError, unknown
@@ -25,7 +25,7 @@ PLANS_MAX = 10_000
 class Plan:
     """What is to be done with events of one type."""
 
-    __slots__ = ("first", "ignored", "known", "restart", "steps", "terminal", "type")
+    __slots__ = ("first", "ignored", "known", "reads", "restart", "steps", "terminal", "type")
 
     def __init__(self, type: str, rules: Rules) -> None:
         profile = rules.profile
@@ -37,9 +37,12 @@ class Plan:
         self.terminal = fits(type, profile.terminal)
         self.restart = fits(type, profile.restart)
         self.steps: tuple[Step, ...] = ()
+        self.reads = rules.has_runs
+        """Whether its events must be decoded."""
         if self.known:
-            steps = (part.step(type) for part in rules.parts)
-            self.steps = tuple(step for step in steps if step is not None)
+            steps = [(part, step) for part in rules.parts if (step := part.step(type)) is not None]
+            self.steps = tuple(step for _, step in steps)
+            self.reads |= any(part.reads for part, _ in steps)
 
 
 class Rules:
@@ -55,6 +58,8 @@ class Rules:
         self.known_types = tuple(sorted(profile.types))
         asked = context.asked
         self.type_of = typer(profile)
+        at_type = profile.type[:1] == (("type",),)
+        self.envelopes = envelopes_by_type(profile) if at_type else None
         self.run_name = context.namer(profile.run)
         self.thread_name = context.namer(profile.thread)
         self.has_runs = bool(profile.run or profile.thread)
@@ -77,6 +82,13 @@ class Rules:
             if " " in name and name not in context.checks:
                 error = unknown("check", name, context.checks)
                 raise ConfigError(error.what, where=f"profile {profile.name}", mend=error.mend)
+
+    def plan_unread(self, type: str) -> Plan | None:
+        """The plan for an event that says ``type`` at /type; None where it must be decoded."""
+        if not type or self.envelopes is None or type in self.envelopes:
+            return None
+        plan = self.plan(self.profile.aliases.get(type, type))
+        return None if plan.reads else plan
 
     def plan(self, type: str) -> Plan:
         """What is to be done with events of ``type``."""

@@ -18,6 +18,8 @@ FAULT_MAX = 200
 class Once(Part):
     """Types that a run has once."""
 
+    reads = False
+
     def __init__(self, names: tuple[str, ...], context: Context) -> None:
         self.names = names
         self.asked = context.asked(Rule.AT_MOST_ONCE)

@@ -24,6 +24,8 @@ def judge(run: RunState, asked: Asked, took_ns: int, budget_ns: int, what: str, 
 class Gap(Part):
     """The longest time between two events of a run."""
 
+    reads = False
+
     def __init__(self, budget_ns: int, context: Context) -> None:
         self.budget_ns = budget_ns
         self.asked = context.asked(Rule.LATENCY, "max_gap")
@@ -53,6 +55,8 @@ class Gap(Part):
 class Total(Part):
     """How long a run takes."""
 
+    reads = False
+
     def __init__(self, budget_ns: int, context: Context) -> None:
         self.budget_ns = budget_ns
         self.asked = context.asked(Rule.LATENCY, "total")
@@ -67,6 +71,8 @@ class Total(Part):
 
 class Between(Part):
     """How long it takes from the first of some types to the first of others."""
+
+    reads = False
 
     def __init__(self, name: str, span: Span, context: Context) -> None:
         self.span = span

@@ -78,6 +78,9 @@ class Part:
     place = 0
     """Where runs keep what it remembers of them."""
 
+    reads = True
+    """Whether it looks into events, and not only at their types and times."""
+
     def begin(self) -> Any:
         """What it remembers of a run of which nothing came."""
         return None

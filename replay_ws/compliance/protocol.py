@@ -52,6 +52,7 @@ class Protocol(Part):
         where = f"profile {profile.name}, protocol"
         self.automaton = Automaton.compile(profile.protocol, profile.types, where=where)
         self.per = context.namer(profile.per) if profile.per else None
+        self.reads = bool(profile.per)
         self.asked = context.asked(Rule.PROTOCOL)
 
     def begin(self) -> dict[str, Stream]:

@@ -66,16 +66,23 @@ def type_of(payload: Any, profile: Profile) -> str:
     return ""
 
 
+def envelopes_by_type(profile: Profile) -> frozenset[str] | None:
+    """The types that only envelopes have, where an event says in one key which it is, else None."""
+    first = profile.type[0] if profile.type else ()
+    said = [dict(envelope.when).get(first) for envelope in profile.envelopes]
+    wrapped = [name for name in said if isinstance(name, str)]
+    return frozenset(wrapped) if len(first) == 1 and len(wrapped) == len(said) else None
+
+
 def typer(profile: Profile) -> Callable[[Any], str]:
     """``type_of`` for many events of one profile.
 
     Most events say their type in the first place, and come in no envelope.
     """
-    first = profile.type[0] if profile.type else ()
-    wrapped = [dict(envelope.when).get(first) for envelope in profile.envelopes]
-    if len(first) != 1 or not all(isinstance(name, str) for name in wrapped):
+    envelopes, aliases = envelopes_by_type(profile), profile.aliases
+    if envelopes is None:
         return lambda payload: type_of(payload, profile)
-    (key,), aliases, envelopes = first, profile.aliases, frozenset(wrapped)
+    ((key,), *_) = profile.type
 
     def quick(payload: Any) -> str:
         if payload.__class__ is dict:
@@ -177,6 +184,11 @@ _SUSPECTS = bytes([*range(0xC4, 0xCC), *range(0xD4, 0xD9)])
 _OTHERS = bytes(byte for byte in range(256) if byte not in _SUSPECTS)
 
 
+def is_suspect(body: str | bytes) -> bool:
+    """Whether what is packed in ``body`` may be more than JSON can say."""
+    return isinstance(body, str) or bool(body.translate(None, _OTHERS))
+
+
 def foreign_to_json(event: Event, payload: Any) -> str:
     """What the payload of an event holds that JSON cannot say; empty when there is nothing."""
     return foreign_in(event.op, event.body, payload)
@@ -187,7 +199,7 @@ def foreign_in(op: int, body: str | bytes, payload: Any) -> str:
     if isinstance(body, str):
         if "NaN" not in body and "Infinity" not in body:
             return ""  # it was JSON when it came
-    elif op == Op.OBJECT and not body.translate(None, _OTHERS):
+    elif op == Op.OBJECT and not is_suspect(body):
         return ""
     waiting = [payload]
     while waiting:

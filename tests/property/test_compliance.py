@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay_ws.compliance import Checker, check, parse_profile
+from replay_ws.compliance import Checker, Profile, check, parse_profile
+from replay_ws.events.columns import Columns
+from replay_ws.events.encoding import encode
+from replay_ws.events.log import Op
 from replay_ws.events.model import Event
 from tests.helpers import event
 
@@ -107,6 +111,32 @@ def test_events_that_come_in_pieces_are_judged_as_one_stream(story: list[Any], c
         for each in piece:
             checker.take(each)
     assert checker.finish() == check(events, profile=PROFILE)
+
+
+PROFILES = [
+    PROFILE,
+    parse_profile('name = "p"\nformat = true\nat_most_once = ["go"]\n[aliases]\nopen = "go"'),
+    parse_profile(
+        """
+        name = "p"
+        protocol = "go more* done"
+        [[envelopes]]
+        when = { "/type" = "note" }
+        type = "/run"
+        """
+    ),
+]
+
+
+def packed(one: Event) -> Event:
+    body = encode({key: value for key, value in one.payload.items() if value != ""})
+    return replace(one, op=Op.OBJECT, body=body)
+
+
+@given(stories, st.sampled_from(PROFILES))
+def test_columns_are_judged_as_their_events_are(story: list[Any], profile: Profile) -> None:
+    events = [packed(each) if n % 3 else each for n, each in enumerate(told(story))]
+    assert check(Columns.of(events), profile=profile) == check(events, profile=profile)
 
 
 @given(stories)

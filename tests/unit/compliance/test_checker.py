@@ -223,6 +223,7 @@ def test_control_frames_are_not_judged() -> None:
             "agent_thinking holds a datetime, which JSON cannot say",
         ),
         (Op.OBJECT, b"\xc1", "the message is no JSON object"),
+        (Op.OBJECT, encode(None), "the message is no JSON object"),
     ],
 )
 def test_a_malformed_event_is_an_error(op: Op, body: str | bytes, message: str) -> None:
