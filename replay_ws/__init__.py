@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from replay_ws.api import replay as replay
     from replay_ws.api import run as run
     from replay_ws.api import save as save
+    from replay_ws.api import shrink as shrink
     from replay_ws.cassette.redaction import Redactor as Redactor
     from replay_ws.errors import CassetteError as CassetteError
     from replay_ws.errors import ConfigError as ConfigError
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from replay_ws.hunter.failure import Signature as Signature
     from replay_ws.hunter.hunt import Group as Group
     from replay_ws.hunter.hunt import Hunt as Hunt
+    from replay_ws.hunter.repro import Repro as Repro
     from replay_ws.legacy.bridge import LegacyMockWebSocketBridge as LegacyMockWebSocketBridge
     from replay_ws.legacy.helpers import assert_websocket_events as assert_websocket_events
     from replay_ws.legacy.helpers import reset_mock_for_test as reset_mock_for_test
@@ -85,7 +87,7 @@ if TYPE_CHECKING:
     from replay_ws.sim.schedule import Schedule as Schedule
 
 _HOMES = {
-    "replay_ws.api": "check compare hunt load record replay run save",
+    "replay_ws.api": "check compare hunt load record replay run save shrink",
     "replay_ws.cassette.redaction": "Redactor",
     "replay_ws.errors": (
         "CassetteError ConfigError DeadlockError DeterminismError EscapeError "
@@ -100,6 +102,7 @@ _HOMES = {
     "replay_ws.faults.toxics": "Toxic",
     "replay_ws.hunter.failure": "Failure Signature",
     "replay_ws.hunter.hunt": "Group Hunt",
+    "replay_ws.hunter.repro": "Repro",
     "replay_ws.legacy": (
         "LegacyMockWebSocket LegacyMockWebSocketBridge LegacyMockWebSocketManager"
     ),

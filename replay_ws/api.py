@@ -1,4 +1,4 @@
-"""The verbs: run, hunt, record, save, load, replay, compare, check.
+"""The verbs: run, hunt, shrink, record, save, load, replay, compare, check.
 
 A session, the result of a run or the path of a cassette will do as input.
 """
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from replay_ws.events.model import Plan
     from replay_ws.faults.modes import ModeChoice
     from replay_ws.faults.plans import FaultPlan
+    from replay_ws.hunter.failure import Failure
     from replay_ws.hunter.hunt import Hunt, Progress, Stop
+    from replay_ws.hunter.repro import Repro
     from replay_ws.hunter.targets import Target
     from replay_ws.recorder.methods import Methods
     from replay_ws.recorder.taps import ClockChoice, Tap
@@ -213,6 +215,34 @@ def hunt(
         quiet=quiet,
         progress=progress,
     )
+
+
+def shrink(
+    program: Program[Any] | Target | str,
+    failure: Failure | BaseException,
+    *,
+    runs_max: int = 2_000,
+) -> Repro:
+    """The fewest decisions with which ``program`` fails as it did, as a repro.
+
+    ``failure`` is one that a hunt found, or what ``run`` raised. Faults, delays of tasks and late
+    timers are dropped, and made smaller, as long as it fails in the same way. Where ``runs_max``
+    runs do not suffice, the best so far is given, and its facts say so. ``save`` of the result
+    writes a file that needs no seed; ``facts`` has the cause and the steps in words.
+
+    Raises ProgramError where it does not fail so any more, and DeterminismError where it does not
+    do the same twice.
+    """
+    from replay_ws.hunter.explain import explain
+    from replay_ws.hunter.failure import failure_of
+    from replay_ws.hunter.repro import make_repro
+    from replay_ws.hunter.shrink import shrink as shrink_failure
+    from replay_ws.hunter.targets import target_of
+
+    found = failure_of(failure)
+    target = target_of(program, found.conditions)
+    shrunk = shrink_failure(target, found, runs_max=runs_max)
+    return make_repro(target, shrunk, explain(target, shrunk))
 
 
 def record(

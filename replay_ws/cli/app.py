@@ -39,12 +39,15 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "replay": "Send a cassette's messages again, under a mode, a seed or a plan.",
         "plan": "Print what a session left to chance, as the plan of a replay.",
         "diff": "Say how RUN differs from GOLDEN, the first divergence first.",
+        "accept": "Make RUN the golden.",
         "learn": "Learn from runs of one scenario which values are volatile.",
         "check": "Check what was delivered against the rules of a protocol.",
         "profile": "List, show, try and propose profiles: the rules of protocols.",
     },
     "Flaky failures": {
-        "hunt": "Run TARGET under many seeds and modes, and group what fails by how it does.",
+        "hunt": "Run TARGET under many seeds and modes, and group what fails.",
+        "shrink": "Shrink a failure of TARGET to what it takes; keep it as a repro.",
+        "repro": "Run what a repro says: does it still fail?",
     },
     "Cassettes": {
         "cat": "Print a cassette, one line per event.",

@@ -15,3 +15,12 @@ def named(name: str) -> Target | str:
     from replay_ws.pytest_plugin.nodes import node_target  # which loads pytest
 
     return node_target(name)
+
+
+def target_named(name: str) -> Target:
+    """A test, or a program under plain conditions."""
+    from replay_ws.cassette.redaction import redactor_of
+    from replay_ws.hunter.targets import target_of
+    from replay_ws.running import Conditions
+
+    return target_of(named(name), Conditions(redactor=redactor_of("default")))

@@ -10,14 +10,18 @@ from __future__ import annotations
 import linecache
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import NamedTuple
 
-from replay_ws.errors import DeadlockError
+from replay_ws.cassette.redaction import redactor_of
+from replay_ws.errors import ConfigError, DeadlockError
+from replay_ws.faults.configuration import DEFAULT, recorded
+from replay_ws.faults.plans import FaultPlan
 from replay_ws.running import Conditions
 from replay_ws.session import Session
 from replay_ws.sim.places import is_installed, is_library
+from replay_ws.sim.schedule import FIFO
 from replay_ws.text import cut
 
 _MESSAGE_MAX = 200
@@ -77,6 +81,36 @@ class Failure:
     def mode(self) -> str:
         """The behaviour mode of the run, ``a+b`` for two at once."""
         return "+".join(mode.value for mode in self.conditions.config.modes)
+
+
+def failure_of(found: Failure | BaseException) -> Failure:
+    """The failure that ``found`` is, or that ``run`` raised: its session says how to repeat it."""
+    if isinstance(found, Failure):
+        return found
+    session = getattr(found, "session", None)
+    if not isinstance(session, Session):
+        raise ConfigError(
+            f"{found!r:.60} is no failure of a run",
+            mend="pass one of hunt.failures, or what run(...) raised",
+        )
+    return Failure(conditions_of(session), signature_of(found), message_of(found))
+
+
+def conditions_of(session: Session, base: Conditions | None = None) -> Conditions:
+    """What brings ``session`` back: its seed, its decisions, and the configuration of its mocks.
+
+    ``base`` has what no session says: threads, escapes, redaction.
+    """
+    channels = session.log.channels
+    config = recorded(channels[0].config) if channels else DEFAULT
+    return replace(
+        base or Conditions(redactor=redactor_of("default")),
+        seed=session.seed,
+        plan=FaultPlan(decisions=session.plan, exact=True),
+        config=config,
+        schedule=FIFO,
+        profile=session.profile,
+    )
 
 
 def signature_of(error: BaseException) -> Signature:

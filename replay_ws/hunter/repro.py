@@ -28,8 +28,8 @@ from replay_ws.faults.plans import FaultPlan
 from replay_ws.hunter.explain import Explanation, decision_text, key_of
 from replay_ws.hunter.failure import Signature, signature_of
 from replay_ws.hunter.shrink import Shrunk
-from replay_ws.hunter.targets import Runner, Target
-from replay_ws.running import Conditions
+from replay_ws.hunter.targets import Runner, Target, target_of
+from replay_ws.running import Conditions, Program
 from replay_ws.session import Session
 from replay_ws.sim.handles import Ready, Timer
 from replay_ws.sim.lanes import Lane
@@ -86,9 +86,15 @@ class Repro:
         """What it takes."""
         return self.conditions.plan.decisions
 
-    def run(self, target: Target) -> Verdict:
-        """Run ``target`` as it failed."""
-        return target.within(self._verdict)
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Repro:
+        """Read a repro; raises CassetteError for a file that is damaged, or no repro."""
+        return load_repro(path)
+
+    def run(self, target: Target | Program[Any] | str | None = None) -> Verdict:
+        """Run the program as it failed: its own, or another one in its place."""
+        found = target_of(self.target if target is None else target, self.conditions)
+        return found.within(self._verdict)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the file, whole or not at all; raises CassetteError."""

@@ -21,7 +21,7 @@ from replay_ws.errors import DeterminismError, ProgramError
 from replay_ws.events.model import SCHEDULING, Decision, Plan
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.faults.plans import FaultPlan
-from replay_ws.hunter.failure import Failure, Signature, signature_of
+from replay_ws.hunter.failure import Failure, Signature, message_of, signature_of
 from replay_ws.hunter.minimise import Minimiser, lowest
 from replay_ws.hunter.targets import Runner, Target
 from replay_ws.running import Conditions, Outcome
@@ -83,6 +83,22 @@ def shrink(target: Target, failure: Failure, *, runs_max: int = RUNS_MAX) -> Shr
     do the same twice: what is not controlled cannot be shrunk.
     """
     return target.within(lambda runner: _Shrinking(runner, target.name, failure, runs_max).shrunk())
+
+
+def failure_under(target: Target, conditions: Conditions) -> Failure:
+    """How ``target`` fails under ``conditions``; ProgramError if it does not."""
+
+    def work(runner: Runner) -> Failure:
+        (outcome,) = runner([conditions])
+        if outcome.error is None:
+            raise ProgramError(
+                f"it passes with seed {conditions.seed}",
+                where=target.name,
+                mend="hunt for a failure",
+            )
+        return Failure(conditions, signature_of(outcome.error), message_of(outcome.error))
+
+    return target.within(work)
 
 
 class _Enough(Exception):

@@ -1,24 +1,26 @@
-"""What a hunt found, for a reader and for a program."""
+"""What a hunt found, and repros, for a reader and for a program."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
-from replay_ws.hunter.failure import Failure
+from replay_ws.hunter.failure import Failure, Signature
 from replay_ws.hunter.hunt import Group, Hunt
+from replay_ws.hunter.repro import Repro, State, Verdict
 from replay_ws.hunter.statistics import percent
 from replay_ws.report.blocks import Block, Line, Tone, command, plural
+from replay_ws.report.plans import decision_dict
 from replay_ws.text import clean, cut
 
 GROUPS_MAX = 20
 """Groups that are shown; --json has all of them."""
 
 _WIDTH = 110
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 _ENDED = {
     "done": "",
@@ -32,9 +34,10 @@ _ENDED = {
 
 @dataclass(frozen=True, slots=True)
 class Hunted:
-    """A hunt, ready to be shown."""
+    """A hunt, ready to be shown, and what its groups were shrunk to, if they were."""
 
     hunt: Hunt
+    repros: Mapping[Signature, Shrinking] = field(default_factory=dict)
 
     def blocks(self) -> Iterator[Block]:
         """The verdict, what was tried, and a paragraph for each group."""
@@ -42,14 +45,18 @@ class Hunted:
         yield Line(f"{hunt.target}: {self._verdict()}", Tone.BAD if hunt.groups else Tone.GOOD)
         yield Line(f"  {self._tried()}", Tone.QUIET)
         for number, group in enumerate(hunt.groups[:GROUPS_MAX]):
-            letter = _LETTERS[number]
+            letter = LETTERS[number]
             yield Line(
                 f"{letter}  {group.count:,}x  {clean(_headline(group))}", Tone.HEAD, cut=True
             )
             yield Line(f"   {_rate_text(group, hunt)}")
             if len(hunt.trials.modes) > 1:
                 yield Line(f"   {_modes_text(group, hunt)}")
-            yield Line(f"   again: {again(hunt.target, group.first)}")
+            shrunk = self.repros.get(group.signature)
+            if shrunk is not None:
+                yield from (Line(f" {line.text}") for line in shrunk.told())
+            if shrunk is None or not shrunk.output:
+                yield Line(f"   again: {again(hunt.target, group.first)}")
         if len(hunt.groups) > GROUPS_MAX:
             more = plural(len(hunt.groups) - GROUPS_MAX, "more group")
             yield Line(f"   … and {more}; --json has all", Tone.QUIET)
@@ -71,7 +78,10 @@ class Hunted:
             "interval": list(hunt.interval),
             "behaviours": hunt.behaviours,
             "chance_of_new": hunt.novelty,
-            "groups": [_group_dict(group) for group in hunt.groups],
+            "groups": [
+                _group_dict(group) | _shrunk_dict(self.repros.get(group.signature))
+                for group in hunt.groups
+            ],
             "engine": hunt.engine,
             "seconds": round(hunt.host_s, 3),
             "notes": list(hunt.notes),
@@ -162,4 +172,116 @@ def _group_dict(group: Group) -> dict[str, Any]:
         "rate": group.rate,
         "interval": list(group.interval),
         "clean_runs": group.clean_runs if isfinite(group.clean_runs) else None,
+    }
+
+
+def _shrunk_dict(shrunk: Shrinking | None) -> dict[str, Any]:
+    if shrunk is None:
+        return {}
+    facts = shrunk.repro.facts
+    decisions = [decision_dict(decision) for decision in shrunk.repro.decisions]
+    return {
+        "shrunk": {"decisions": decisions, "runs": facts["runs"], "output": shrunk.output},
+        "cause": facts["cause"],
+        "steps": facts["steps"],
+    }
+
+
+# --- repros --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Shrinking:
+    """A repro that was made of a failure, and saved as ``output``."""
+
+    repro: Repro
+    output: str
+
+    def blocks(self) -> Iterator[Block]:
+        """How it fails, what it takes, and how to run it again."""
+        repro = self.repro
+        yield Line(cut(f"{repro.target}: {clean(str(repro.signature))}", _WIDTH), Tone.BAD)
+        yield from self.told()
+
+    def told(self) -> Iterator[Line]:
+        """What it takes, and how to run it again."""
+        repro, facts = self.repro, self.repro.facts
+        before, runs = facts["decisions_before"], facts["runs"]
+        count = plural(len(repro.decisions), "decision")
+        more = "" if facts["is_minimal"] else "; the runs did not suffice, there may be fewer"
+        yield Line(f"  shrunk: {before:,} -> {count} in {plural(runs, 'run')}{more}")
+        yield Line(f"  cause: {_cause_text(facts)}")
+        for number, step in enumerate(facts["steps"][:_STEPS_MAX], 1):
+            yield Line(f"  {number}. {clean(step)}")
+        if len(facts["steps"]) > _STEPS_MAX:
+            yield Line(f"  … and {len(facts['steps']) - _STEPS_MAX} more", Tone.QUIET)
+        if self.output:
+            yield Line(f"  again: {command('repro', self.output)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain data."""
+        repro = self.repro
+        return {
+            "target": repro.target,
+            "output": self.output,
+            "signature": repro.signature._asdict(),
+            "seed": repro.conditions.seed,
+            "decisions": [decision_dict(decision) for decision in repro.decisions],
+            **repro.facts,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """Repros that were run: the file of each, and what became of it."""
+
+    results: Sequence[tuple[str, Repro, Verdict]]
+
+    def blocks(self) -> Iterator[Block]:
+        """A line for each, and what a stale one misses."""
+        for path, repro, verdict in self.results:
+            tone = _TONES[verdict.state]
+            yield Line(f"{path}: {_STATES[verdict.state]}", tone)
+            yield Line(f"  {repro.target}: {clean(str(repro.signature))}", Tone.QUIET, cut=True)
+            if verdict.state is State.OTHER:
+                yield Line(f"  now: {clean(str(verdict.signature))}", cut=True)
+            for text in verdict.missing:
+                yield Line(f"  finds nothing to strike: {clean(text)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return {"repros": [_repeated_dict(*result) for result in self.results]}
+
+
+_STEPS_MAX = 12
+_STATES = {
+    State.FAILS: "still fails",
+    State.FIXED: "fixed",
+    State.STALE: "stale: it passes, but not all that made it fail happened",
+    State.OTHER: "fails in another way",
+}
+_TONES = {
+    State.FAILS: Tone.BAD,
+    State.FIXED: Tone.GOOD,
+    State.STALE: Tone.BAD,
+    State.OTHER: Tone.BAD,
+}
+
+
+def _cause_text(facts: Mapping[str, Any]) -> str:
+    cause, needs = facts["cause"], [need for need in facts["needs"] if need != facts["cause"]]
+    words = f"{cause} ({' and '.join(needs)})" if needs else str(cause)
+    return f"{words}; a stock loop can show it" if facts["is_legal"] and "time" in words else words
+
+
+def _repeated_dict(path: str, repro: Repro, verdict: Verdict) -> dict[str, Any]:
+    now = verdict.signature
+    return {
+        "file": path,
+        "target": repro.target,
+        "state": verdict.state.value,
+        "signature": repro.signature._asdict(),
+        "now": now._asdict() if now else None,
+        "missing": list(verdict.missing),
+        "same_bytes": verdict.is_same,
     }

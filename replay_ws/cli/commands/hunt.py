@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from replay_ws.api import hunt
+from replay_ws.api import hunt, shrink
 from replay_ws.cassette.redaction import Redactor
 from replay_ws.cli import options
-from replay_ws.cli.console import DIFFERENT, SAME, hunting, show
+from replay_ws.cli.console import DIFFERENT, SAME, hunting, say, show
 from replay_ws.cli.targets import named
+from replay_ws.errors import DeterminismError, ProgramError
 from replay_ws.faults.configuration import MockConfiguration
-from replay_ws.hunter.view import Hunted
+from replay_ws.hunter.view import LETTERS, Hunted, Shrinking
 
 if TYPE_CHECKING:
+    from replay_ws.hunter.failure import Signature
+    from replay_ws.hunter.hunt import Hunt
+    from replay_ws.hunter.targets import Target
     from replay_ws.running import Escapes, Threads
 
 
@@ -71,6 +77,20 @@ def _stop(_: click.Context, __: click.Parameter, value: str | None) -> str | int
     metavar="S",
     help="End after S seconds.",
 )
+@click.option(
+    "--shrink",
+    "shrinks",
+    is_flag=True,
+    help="Shrink the first failure of each group to what it takes, and say why it fails.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Keep what was shrunk as a repro; of further groups as FILE-B, FILE-C, ...",
+)
+@options.force
 @options.as_json
 def command(
     target: str,
@@ -89,17 +109,23 @@ def command(
     engine: str,
     stop: str | int | None,
     budget: float | None,
+    shrinks: bool,
+    output: Path | None,
+    force: bool,
     as_json: bool,
 ) -> int:
-    """Run TARGET under many seeds and modes, and group what fails by how it does.
+    """Run TARGET under many seeds and modes, and group what fails.
 
     TARGET is package.module:function, path/to/file.py:function, or a pytest node id. What it prints
     is not shown. The result is the same for any engine and number of workers. The exit code is 1
     when something failed. Ctrl-C shows what was found until then.
     """
+    if output is not None:
+        options.refuse_to_replace(output, force=force)
+    hunted = named(target)
     with hunting() as progress:
         found = hunt(
-            named(target),
+            hunted,
             seeds=seeds,
             modes="all" if "all" in modes else modes,
             plan=plan,
@@ -116,5 +142,25 @@ def command(
             quiet=True,
             progress=progress,
         )
-    show(Hunted(found), as_json=as_json)
+    repros = _shrunk(hunted, found, output) if shrinks or output is not None else {}
+    show(Hunted(found, repros), as_json=as_json)
     return DIFFERENT if found.groups else SAME
+
+
+def _shrunk(hunted: Target | str, found: Hunt, output: Path | None) -> dict[Signature, Shrinking]:
+    """What is left of each group's first failure; one that cannot be shrunk is told on stderr."""
+    repros: dict[Signature, Shrinking] = {}
+    for letter, group in zip(LETTERS, found.groups, strict=False):
+        with contextlib.redirect_stdout(io.StringIO()):
+            try:
+                repro = shrink(hunted, group.first)
+            except (DeterminismError, ProgramError) as error:
+                say(f"{letter} cannot be shrunk: {error}")
+                continue
+        path = ""
+        if output is not None:
+            named_so = output.with_stem(f"{output.stem}-{letter}") if repros else output
+            repro.save(named_so)
+            path = str(named_so)
+        repros[group.signature] = Shrinking(repro, path)
+    return repros

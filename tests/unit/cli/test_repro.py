@@ -1,0 +1,110 @@
+"""``replay-ws shrink``, ``repro`` and ``hunt --shrink``: from a failure to the proof of a fix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.commands import data, replay_ws, said
+
+PROGRAM = """
+import asyncio
+import replay_ws as rws
+
+async def main():
+    print("a thousand times")
+    mock = rws.MockWebSocketManager()
+    for number in range(20):
+        await mock.send_to_thread("thread-1", {"type": "token", "n": number})
+    await asyncio.sleep(60)
+    seen = {event.payload["n"] for event in mock.session().delivered()}
+    assert NEEDED in seen, "no third token"
+"""
+
+
+def write(folder: Path, needed: str = "2", kind: str = "token") -> None:
+    text = PROGRAM.replace("NEEDED", needed).replace('"token"', f'"{kind}"')
+    (folder / "flaky_app.py").write_text(text)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(tmp_path)
+    return tmp_path
+
+
+def made(folder: Path, *words: str) -> Any:
+    hunted = ("hunt", "flaky_app.py:main", "--mode", "packet_loss", "--seeds", "0..200")
+    return data(*hunted, "-o", "repro.rws", *words, cwd=folder, code=1)
+
+
+def test_a_hunt_keeps_what_it_shrinks(folder: Path) -> None:
+    (group,) = made(folder)["groups"]
+    (decision,) = group["shrunk"]["decisions"]
+    assert (decision["toxic"], decision["index"], group["cause"]) == ("loss", 2, "fault")
+    assert group["steps"] == ["lose the 3rd token on thread-1 <"]
+    told = said("repro", "repro.rws", cwd=folder, code=1)
+    assert told.startswith("repro.rws: still fails\n")
+
+
+def test_a_fix_is_proved_by_the_repro(folder: Path) -> None:
+    made(folder)
+    write(folder, needed="9")
+    assert said("repro", "repro.rws", cwd=folder).startswith("repro.rws: fixed\n")
+
+
+def test_a_repro_that_finds_nothing_to_strike_is_trouble(folder: Path) -> None:
+    made(folder)
+    write(folder, kind="chunk")
+    told = said("repro", "repro.rws", cwd=folder, code=2)
+    assert "stale" in told
+    assert "finds nothing to strike: lose the 3rd token on thread-1 <" in told
+
+
+def test_a_failure_that_is_known_by_its_seed_is_shrunk(folder: Path) -> None:
+    seed = str(made(folder)["groups"][0]["first_seed"])
+    schedule = ("--mode", "packet_loss", "--schedule", "portfolio")
+    words = ("shrink", "flaky_app.py:main", "--seed", seed, *schedule, "-o", "by_seed.rws")
+    told = said(*words, cwd=folder, code=1)
+    assert "AssertionError: no third token" in told
+    assert "a thousand times" not in told
+    assert "1. lose the 3rd token on thread-1 <" in told
+    assert "again: replay-ws repro by_seed.rws" in told
+
+
+def test_a_session_that_was_kept_is_shrunk(folder: Path) -> None:
+    made(folder)
+    from_it = ("--from", "repro.rws", "-o", "again.rws")
+    found = data("shrink", "flaky_app.py:main", *from_it, cwd=folder, code=1)
+    assert len(found["decisions"]) == 1
+
+
+def test_a_folder_of_repros_is_run_whole(folder: Path) -> None:
+    (folder / "repros").mkdir()
+    made(folder)
+    for name in ("a.rws", "b.rws"):
+        (folder / "repros" / name).write_bytes((folder / "repro.rws").read_bytes())
+    found = data("repro", "repros", cwd=folder, code=1)
+    assert [(each["file"], each["state"]) for each in found["repros"]] == [
+        ("repros/a.rws", "fails"),
+        ("repros/b.rws", "fails"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["repro", "nowhere.rws"], "no such cassette"),
+        (["repro", "flaky_app.py"], "not a cassette"),
+        (["repro", "."], "no repro in this folder"),
+        (["shrink", "flaky_app.py:main", "--seed", "0", "-o", "x.rws"], "it passes with seed 0"),
+        (["shrink", "flaky_app.py:main", "-o", "flaky_app.py"], "this file exists"),
+    ],
+)
+def test_what_cannot_be_done_is_said(folder: Path, words: list[str], said: str) -> None:
+    done = replay_ws(*words, cwd=folder)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
