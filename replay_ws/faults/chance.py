@@ -17,6 +17,7 @@ moves no other draw, and a higher rate strikes a superset.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
@@ -126,7 +127,7 @@ class Dice:
     """Chance from a seed: every draw is keyed by what it is about (see ``replay_ws.rng``)."""
 
     def __init__(self, seed: int, toxics: Mapping[str, Toxic], log: Log) -> None:
-        self._seed = seed
+        self.seed = seed
         self.log = log
         self._rules: dict[str, Rule] = {}
         for name, toxic in toxics.items():
@@ -136,6 +137,12 @@ class Dice:
                 self._rules[f"{name}.toxicity"] = Rule(share)
         self.active = frozenset(self._rules)
         self._amounts: dict[tuple[str, int, int, int], Draw] = {}
+
+    def with_seed(self, seed: int) -> Dice:
+        """The same dice with other draws."""
+        other = copy(self)
+        other.seed, other._amounts = seed, {}
+        return other
 
     def strike(self, toxic: str, lane: int, kind: int, index: int, attempt: int = 0) -> int:
         key = (toxic, lane, kind, attempt)
@@ -152,7 +159,7 @@ class Dice:
         about = f"{Direction(lane & 1).name.lower()}:{self.log.kinds[kind]}:{attempt}"
         return _amount_of(
             self._rules[toxic],
-            lambda purpose: Stream(self._seed, f"{toxic}{purpose}:{about}", connection).draw,
+            lambda purpose: Stream(self.seed, f"{toxic}{purpose}:{about}", connection).draw,
         )
 
 

@@ -17,24 +17,15 @@ What needs another order of ready tasks stock asyncio does not show today: its o
 
 from __future__ import annotations
 
-import linecache
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from types import FrameType
 
 from replay_ws.clock import time_text
 from replay_ws.events.model import Decision
 from replay_ws.hunter.failure import signature_of
+from replay_ws.hunter.places import Key, places_of
 from replay_ws.hunter.shrink import Shrunk
 from replay_ws.hunter.targets import Runner, Target
-from replay_ws.running import Conditions
-from replay_ws.sim.deadlock import await_chain
-from replay_ws.sim.handles import Ready, Timer
-from replay_ws.sim.lanes import Lane
-from replay_ws.sim.places import is_installed, is_library
-from replay_ws.sim.trace import task_of
 from replay_ws.text import clean
 
 _OTHER_SEEDS = 8
@@ -102,7 +93,7 @@ def _explained(runner: Runner, shrunk: Shrunk) -> Explanation:
     kinds = tuple(sorted(found, key=list(Cause).index))
     needs = (Cause.ENTROPY, *kinds) if passing else kinds
     cause = Cause.CONCURRENCY if len(kinds) > 1 else (*kinds, *needs, Cause.ALWAYS)[0]
-    places = _places(runner, shrunk.conditions, shrunk.schedule)
+    places = places_of(runner, shrunk.conditions, map(key_of, shrunk.schedule))
     return Explanation(
         cause,
         needs,
@@ -144,8 +135,6 @@ _VERBS = {
 }
 _WITH_TIME = {"jitter", "latency", "race", "reorder", "timeout", "partition"}
 
-_Place = tuple[str, str]
-
 
 def decision_text(decision: Decision) -> str:
     """What a decision does, in words."""
@@ -180,65 +169,7 @@ def ordinal(index: int) -> str:
     return f"{number}{ending or 'th'}"
 
 
-# --- in the code ---------------------------------------------------------------------------------
-
-
-def key_of(decision: Decision) -> tuple[str, str, int]:
+def key_of(decision: Decision) -> Key:
     """The step or the timer of a lane that a decision of the schedule is about."""
     way = "timer" if decision.toxic in ("late", "stall") else "step"
     return way, decision.connection, decision.index
-
-
-def _places(
-    runner: Runner, conditions: Conditions, decisions: Sequence[Decision]
-) -> dict[tuple[str, str, int], _Place]:
-    """Where the user's code stands when decisions strike, from a run that is watched."""
-    if not decisions:
-        return {}
-    watch = _Watch(set(map(key_of, decisions)))
-    for _ in runner([conditions], [watch]):
-        pass
-    return watch.places
-
-
-class _Watch:
-    """Notes where tasks stand at the steps and timers that are ``wanted``, as an observer."""
-
-    def __init__(self, wanted: set[tuple[str, str, int]]) -> None:
-        self._wanted = wanted
-        self._lane: Lane | None = None
-        self.places: dict[tuple[str, str, int], _Place] = {}
-
-    def queued(self, handle: Ready | Timer, lane: Lane) -> None:
-        """An observer's; nothing to do."""
-
-    def begins(self, handle: Ready | Timer, lane: Lane) -> None:
-        self._lane = lane
-        key = ("step", lane.path, lane.steps - 1)
-        if key in self._wanted and (task := task_of(handle)) is not None:
-            self._note(key, list(reversed(await_chain(task))))
-
-    def armed(self, timer: Timer) -> None:
-        if timer.origin is None:
-            return
-        lane, nth, _ = timer.origin
-        key = ("timer", lane.path, nth)
-        if key in self._wanted:
-            frames: list[FrameType] = []
-            frame: FrameType | None = sys._getframe(1)
-            while frame is not None:
-                frames.append(frame)
-                frame = frame.f_back
-            self._note(key, frames)
-
-    def _note(self, key: tuple[str, str, int], frames: Sequence[FrameType]) -> None:
-        """The innermost of ``frames`` that is the user's own."""
-        for frame in frames:
-            path, line = frame.f_code.co_filename, frame.f_lineno
-            if not is_library(frame) and not is_installed(path):
-                code = linecache.getline(path, line).strip()
-                name = path.replace("\\", "/").rpartition("/")[2]
-                self.places.setdefault(
-                    key, (f"{name}:{line} in {frame.f_code.co_qualname}", clean(code))
-                )
-                return

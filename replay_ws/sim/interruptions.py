@@ -38,6 +38,12 @@ class Interruptions:
         self._planned = planned
         self._failures: dict[tuple[str, str], int] = {}
 
+    def hand_over(self, schedule: Schedule) -> None:
+        """From now on tasks are cancelled as ``schedule`` says; failures stay as they are."""
+        self._cancel_below = threshold(schedule.cancel_rate)
+        if self._planned is not None:
+            self._planned = {kind: of for kind, of in self._planned.items() if kind != "cancel"}
+
     @staticmethod
     def wrap(coroutine: Any) -> Interruptible:
         """``coroutine`` in a form in which it can be made to fail."""
@@ -65,7 +71,7 @@ class Interruptions:
             coroutine.failure = ConnectionError("injected: the first attempts fail")
 
     def _is_due(self, kind: str, coroutine: Any, lane: Lane, nth: int) -> bool:
-        if self._planned is not None:
+        if self._planned is not None and kind in self._planned:
             return (lane.path, nth) in self._planned[kind]
         if kind == "cancel":
             return (

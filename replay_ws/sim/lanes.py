@@ -147,6 +147,12 @@ class LaneQueue:
             observer.begins(handle, lane)
         return handle
 
+    def hand_over(self, policy: Policy, *, jitter: bool) -> None:
+        """From now on ``policy`` says which lane goes next, and no plan says anything."""
+        self._policy, self._jitter, self._planned = policy, jitter, None
+        self._unranked += [entry[2] for entry in self._ranked]
+        self._ranked.clear()
+
     @contextmanager
     def only(self, admits: Callable[[Ready | Timer], bool]) -> Iterator[Callable[[], bool]]:
         """While open, handles that ``admits`` refuses are not taken out.

@@ -82,7 +82,7 @@ class VirtualLoop(InMemoryNetwork):
     def __init__(self, lanes: LaneQueue | None = None) -> None:
         super().__init__()
         self.lanes = lanes
-        self._interruptions: Interruptions | None = None
+        self.interruptions: Interruptions | None = None
         self.turns = 0
         self.finish_threads: Callable[[], Coroutine[Any, Any, None]] | None = None
         self.collects_garbage = False
@@ -250,7 +250,7 @@ class VirtualLoop(InMemoryNetwork):
 
     def interrupt(self, interruptions: Interruptions) -> None:
         """Let ``interruptions`` cancel tasks, or make them fail, from now on."""
-        self._interruptions = interruptions
+        self.interruptions = interruptions
         self.observe(interruptions)
 
     def observe(self, observer: Observer) -> None:
@@ -400,8 +400,8 @@ class VirtualLoop(InMemoryNetwork):
             return super().create_task(coro, name=name, context=context, **options)
         if factory is not None:
             options.setdefault("eager_start", True)
-        if self._interruptions is not None:
-            coro = self._interruptions.wrap(coro)
+        if self.interruptions is not None:
+            coro = self.interruptions.wrap(coro)
         number = next(self._task_numbers)
         return VirtualTask(number, lane, coro, loop=self, name=name, context=context, **options)
 

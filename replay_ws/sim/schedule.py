@@ -135,18 +135,19 @@ class Lane:
     """A task, a managed thread, or the loop's plain callbacks, as a policy sees it.
 
     ``path`` is its stable name: the names of its ancestors and its own, ``main/worker#1`` being
-    the second ``worker`` that ``main`` started. ``steps`` counts the steps that have begun.
+    the second ``worker`` that ``main`` started. ``steps`` counts the steps that have begun, and
+    ``seed`` keys its draws; it is the same for all of them.
     """
 
     __slots__ = (
         "_children",
-        "_seed",
         "_streams",
         "arrival",
         "handle",
         "later",
         "parent",
         "path",
+        "seed",
         "standing",
         "steps",
         "timers",
@@ -163,7 +164,7 @@ class Lane:
         self.handle: Any = None
         self.arrival = 0
         self.later: deque[tuple[Any, int]] | None = None
-        self._seed = seed
+        self.seed = seed
         self._streams: dict[str, Stream] = {}
         self._children: dict[str, int] = {}
 
@@ -171,7 +172,7 @@ class Lane:
         """Draw ``index`` of this lane's ``stream``, a u64."""
         found = self._streams.get(stream)
         if found is None:
-            found = self._streams[stream] = Stream(self._seed, stream, self.path)
+            found = self._streams[stream] = Stream(self.seed, stream, self.path)
         return found.draw(index)
 
     def child_path(self, name: str) -> str:

@@ -37,6 +37,17 @@ def loop_with_plan(decisions: Iterable[Decision]) -> VirtualLoop:
     return loop
 
 
+def hand_over(loop: VirtualLoop, schedule: Schedule, seed: int) -> None:
+    """From now on ``schedule``, which is resolved, says in the place of a plan what runs next.
+
+    Failures stay as they are planned. Policies do without a profile.
+    """
+    assert loop.lanes is not None
+    loop.lanes.hand_over(policy_of(schedule, seed, None), jitter=bool(schedule.jitter))
+    if loop.interruptions is not None:
+        loop.interruptions.hand_over(schedule)
+
+
 class StepCounts:
     """An observer that counts the steps of each lane."""
 
