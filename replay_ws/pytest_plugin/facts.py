@@ -19,7 +19,8 @@ class Facts:
 
     ``proposals`` are goldens that it would write: name, file of the new session, and the options
     that it is compared with. ``first`` is the first divergence, or what else went wrong, in a line;
-    ``details`` are all of them, which stay in the process.
+    ``details`` are all of them, and ``comparison`` says with which golden and how; both stay in
+    the process.
     """
 
     nodeid: str
@@ -35,10 +36,12 @@ class Facts:
     kept: str = ""
     rerun: str = ""
     details: str = ""
+    comparison: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As a report between processes carries it."""
-        return {name: value for name, value in asdict(self).items() if name != "details"}
+        stays = ("details", "comparison")
+        return {name: value for name, value in asdict(self).items() if name not in stays}
 
 
 FACTS = pytest.StashKey[Facts]()

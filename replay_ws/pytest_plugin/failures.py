@@ -14,6 +14,7 @@ from replay_ws.pytest_plugin.facts import Facts, facts_of, quoted_id, shown_path
 from replay_ws.pytest_plugin.kept import forget_failed, keep_failed
 from replay_ws.pytest_plugin.options import settings_of
 from replay_ws.report.blocks import command
+from replay_ws.report.kept import COMPARISON
 from replay_ws.report.ledger import ledger_text
 from replay_ws.session import Session
 
@@ -49,7 +50,7 @@ def tell(
     if session.ledger.sent:
         texts = {"failure.txt": redactor.text(report.longreprtext), "rerun.txt": facts.rerun}
         if facts.details:
-            texts["diff.txt"] = facts.details
+            texts |= {"diff.txt": facts.details, COMPARISON: facts.comparison}
         try:
             facts.kept = str(keep_failed(folder, item.nodeid, session, texts))
         except (OSError, CassetteError) as trouble:

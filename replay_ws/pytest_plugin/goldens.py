@@ -23,6 +23,7 @@ from replay_ws.pytest_plugin.kept import path_of_failed, propose
 from replay_ws.pytest_plugin.options import Settings, is_departure, settings_of, updates
 from replay_ws.report.blocks import command
 from replay_ws.report.differences import Difference
+from replay_ws.report.kept import comparison_text
 from replay_ws.report.mismatch import mismatch_text
 from replay_ws.session import Session
 
@@ -108,7 +109,7 @@ class Goldens:
         if diff.same:
             return
         if "fix" not in self._updates:
-            raise self._mismatch(path, golden, session, diff)
+            raise self._mismatch(path, golden, session, diff, how)
         self._propose(name, session, how)
 
     # --- what is told ----------------------------------------------------------------------
@@ -161,13 +162,13 @@ class Goldens:
         return GoldenMismatch(what, where=self._shown(path), mend=f"{line}, and read it")
 
     def _mismatch(
-        self, path: Path, golden: Session, session: Session, diff: Diff
+        self, path: Path, golden: Session, session: Session, diff: Diff, how: dict[str, Any]
     ) -> GoldenMismatch:
         item, facts = self._item, facts_of(self._item)
         ours, theirs = self._shown(path), self._shown(self._kept)
         assert diff.first is not None
         facts.first = diff.first.line(name_connection=len(diff.connections) > 1)
-        accept = f"accept  pytest {quoted_id(item)} --ws-update=fix"
+        accept = f"accept  {command('accept', theirs)}"
         closing = (
             f"see     {command('diff', ours, theirs)}",
             *([] if is_departure(item.config) else [accept]),
@@ -175,6 +176,7 @@ class Goldens:
         )
         difference = Difference(ours, theirs, golden, session, diff)
         facts.details = "\n".join(diff.lines())
+        facts.comparison = comparison_text(self._kept.parent, path, how)
         return GoldenMismatch(mismatch_text(difference, closing))
 
     @property

@@ -5,7 +5,6 @@ Every option and marker carries our prefix, so that it meets no other plugin's.
 
 from __future__ import annotations
 
-import os
 from argparse import ArgumentTypeError
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from replay_ws.report.kept import is_ci
 
 UPDATES = ("all", "create", "fix", "trim")
 """What may be done to goldens: make those that are missing, replace those that a test differs
@@ -69,11 +70,6 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
         {"action": "store_true"},
     ),
 )
-
-
-def is_ci() -> bool:
-    """Whether this is a CI job: the variable CI is something other than empty, 0 or false."""
-    return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
 def updates(config: pytest.Config) -> frozenset[str]:

@@ -177,6 +177,7 @@ class Difference:
     def _closing(self) -> Iterator[str]:
         """What to run next: to see more, to make the run again, to let it be the golden."""
         yield f"see     {self._see()}"
+        yield f"accept  {command('accept', self.run_name, self.golden_name)}"
         if self.rerun:
             yield f"rerun   {self.rerun}"
 

@@ -81,7 +81,7 @@ def test_a_planted_change_fails_with_its_category_and_the_line_that_repeats_it(
             f"* [12] {category}*",
             "*first divergence*",
             "*see     replay-ws diff cassettes/refund.rws .replay_ws/failed/*/session.rws",
-            "*accept  pytest 'test_it.py::test_refund' --ws-update=fix",
+            "*accept  replay-ws accept .replay_ws/failed/*/session.rws",
             "*rerun   pytest test_it.py::test_refund",
             "*replay_ws: all differences*",
         ]

@@ -18,6 +18,7 @@ from replay_ws.diff.model import ALLOWED
 from replay_ws.errors import ConfigError
 from replay_ws.report.annotations import github_error, junit_text, step_summary
 from replay_ws.report.differences import LINES_MAX, Difference
+from replay_ws.report.kept import read_kept
 from replay_ws.report.tree import Tree
 
 
@@ -107,9 +108,9 @@ def command(
         profile=rules,
         allow=[*ALLOWED, *allow],
     )
-    difference = Difference(
-        str(golden), str(run), ours, theirs, diff, profile=rules, lines_max=limit
-    )
+    kept = read_kept(run)
+    rerun = kept.rerun if kept else ""
+    difference = Difference(str(golden), str(run), ours, theirs, diff, rules, rerun, limit)
     if junit is not None:
         save_text(junit, junit_text(difference))
     show(Tree(difference) if tree else difference, as_json=as_json)

@@ -52,8 +52,9 @@ def test_a_lost_event_stands_where_it_was_expected() -> None:
         ["2"],
     ]
     assert shown[at + 1] == "  t <, golden #1 ≙ run after #0, t=+0"
-    assert shown[-1:] == [
+    assert shown[-2:] == [
         "  see     replay-ws cat run.rws   (what was decided)",
+        "  accept  replay-ws accept run.rws golden.rws",
     ]
 
 
