@@ -33,6 +33,7 @@ from replay_ws.running import Conditions, Program
 from replay_ws.session import Session
 from replay_ws.sim.handles import Ready, Timer
 from replay_ws.sim.lanes import Lane
+from replay_ws.sim.schedule import FIFO
 from replay_ws.sim.world.tape import Tape
 
 VERSION = 1
@@ -95,6 +96,13 @@ class Repro:
         """Run the program as it failed: its own, or another one in its place."""
         found = target_of(self.target if target is None else target, self.conditions)
         return found.within(self._verdict)
+
+    def under(self, base: Conditions) -> Conditions:
+        """What brings the failure back, in a test that has conditions of its own."""
+        own = self.conditions
+        return replace(
+            base, seed=own.seed, plan=own.plan, config=own.config, schedule=FIFO, tape=own.tape
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the file, whole or not at all; raises CassetteError."""
@@ -216,6 +224,11 @@ def load_repro(path: str | os.PathLike[str]) -> Repro:
             where=os.fspath(path),
             mend="make it anew: replay-ws shrink",
         ) from error
+
+
+def repro_in(path: str | os.PathLike[str]) -> Repro | None:
+    """The repro that a cassette is; None for another cassette. CassetteError for what is none."""
+    return load_repro(path) if "repro" in read_facts(path).volatile else None
 
 
 def _repro(values: Mapping[str, Any], session: Session) -> Repro:

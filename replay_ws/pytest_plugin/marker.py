@@ -22,6 +22,7 @@ from replay_ws.faults.configuration import (
 )
 from replay_ws.faults.modes import modes_of
 from replay_ws.faults.plans import NO_PLAN, FaultPlan
+from replay_ws.hunter.repro import repro_in
 from replay_ws.pytest_plugin.goldens import golden_name
 from replay_ws.pytest_plugin.options import Settings, settings_of
 from replay_ws.rng import seed_range
@@ -252,6 +253,8 @@ def _repeated(path: str | None, conditions: Conditions) -> Conditions:
     """``conditions``, but with the seed, faults and order of what ``path`` keeps."""
     if path is None:
         return conditions
+    if path.endswith(".rws") and (repro := repro_in(path)) is not None:
+        return repro.under(conditions)
     seed, plan = _kept(path)
     seed = conditions.seed if seed is None else seed
     schedule = Schedule() if plan.exact else conditions.schedule

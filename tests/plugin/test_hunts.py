@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.commands import data, replay_ws, said
+from tests.e2e.commands import ROOT, data, replay_ws, said
 
 SUITE = """
 import asyncio
+import os
+import subprocess
+import sys
 from pathlib import Path
 import pytest
 import replay_ws as rws
@@ -101,3 +107,27 @@ def test_what_cannot_be_hunted_is_said(folder: Path, name: str, what: str) -> No
     assert done.returncode == 2
     assert what in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_repro_of_a_test_fails_in_pytest_until_the_test_is_mended(folder: Path) -> None:
+    hunted = ("hunt", "test_app.py::test_order", "--mode", "packet_loss", "--schedule", "fifo")
+    said(*hunted, "--seeds", "40", "-o", "lost.rws", cwd=folder, code=1)
+    done = pytest_in(folder, "test_app.py::test_order", "--ws-repro=lost.rws")
+    assert "AssertionError: a message is missing" in done
+    assert "1 failed" in done
+    said("repro", "lost.rws", cwd=folder, code=1)
+    text = (folder / "test_app.py").read_text()
+    (folder / "test_app.py").write_text(text.replace("delivered == 2", "delivered < 3"))
+    assert "1 passed" in pytest_in(folder, "test_app.py::test_order", "--ws-repro=lost.rws")
+    assert "fixed" in said("repro", "lost.rws", cwd=folder)
+
+
+def pytest_in(folder: Path, *words: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
