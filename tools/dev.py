@@ -34,6 +34,7 @@ NEIGHBOURS = ROOT / "tools" / "requirements-neighbours.txt"
 VENV = ROOT / ".venv"
 OTHER_VENVS = ROOT / ".venvs"
 NEIGHBOURS_VENV = OTHER_VENVS / "neighbours"
+READERS = ROOT / "tests" / "conformance" / "readers"
 THIS_MINOR = "{}.{}".format(*sys.version_info)
 SUPPORTED_MINORS = ("3.11", "3.12", "3.13")
 
@@ -220,7 +221,8 @@ ON_EVERY_PYTHON = (
 )
 
 # A few workers, also on a large machine: starting more costs more than it saves.
-TOGETHER = ["-n", "auto", "--maxprocesses", "4", "-m", "not host_time"]
+WORKERS = ["-n", "auto", "--maxprocesses", "4"]
+TOGETHER = [*WORKERS, "-m", "not host_time and not readers"]
 
 
 class Outcome(NamedTuple):
@@ -300,6 +302,27 @@ def check_neighbours() -> Outcome:
     return run_tests(str(python), ["tests/plugin/test_beside_others.py"])
 
 
+def check_readers(python: str) -> Outcome:
+    """The built-in profiles beside the readers of those protocols, which are for Node."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        return skipped("Node and npm not found")
+    stamp, lock = READERS / "node_modules" / "made-from", READERS / "package-lock.json"
+    if not stamp.exists() or stamp.read_bytes() != lock.read_bytes():
+        place = str(READERS.relative_to(ROOT))
+        say(f"setting up {place} ...")
+        mend = "see that npm reaches its package index (network, proxy)"
+        try:
+            run_quietly(
+                [npm, "ci", "--ignore-scripts", "--prefix", place], where=place, mend=mend
+            )
+            stamp.write_bytes(lock.read_bytes())
+        except Failure as failure:
+            say(str(failure))
+            return Outcome("failed", f"set-up of {place} failed")
+    return run_tests(python, [*WORKERS, "-m", "readers"])
+
+
 def check_goldens(python: str) -> Outcome:
     """Whether every golden comes out of its recipe with the same bytes."""
     if not (ROOT / "tools" / "regold.py").exists():
@@ -329,6 +352,7 @@ def all_checks(python: str) -> list[Check]:
             for minor in others
         ],
         Check("plugin beside others", check_neighbours),
+        Check("profiles beside readers", partial(check_readers, python)),
         Check("goldens", partial(check_goldens, python)),
     ]
 
@@ -424,7 +448,7 @@ def verb_lock(arguments: list[str]) -> int:
 
 def verb_clean(arguments: list[str]) -> int:
     """Remove environments, caches and build output."""
-    folders = [VENV, OTHER_VENVS]
+    folders = [VENV, OTHER_VENVS, READERS / "node_modules"]
     names = [".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", "build", "dist"]
     folders += [ROOT / name for name in names]
     for part in ("replay_ws", "cassettes", "tests", "tools"):
