@@ -259,10 +259,10 @@ def _unpacked(values: Iterable[Any]) -> Decision:
 
 def _host() -> dict[str, str]:
     """What may matter where a program's own run differs between versions of Python."""
-    from replay_ws import __version__
+    from importlib.metadata import version  # only who makes a repro asks
 
     python = ".".join(map(str, sys.version_info[:3]))
-    return {"python": python, "platform": sys.platform, "replay_ws": __version__}
+    return {"python": python, "platform": sys.platform, "replay_ws": version("replay-ws")}
 
 
 class _Met:

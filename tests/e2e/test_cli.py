@@ -106,7 +106,8 @@ def test_a_setting_without_a_mode_changes_the_recorded_configuration(place: Path
     said("replay", "golden.rws", "--set", "latency_ms=30", "-o", "late.rws", cwd=place)
     lines = said("diff", "golden.rws", "late.rws", cwd=place, code=1).splitlines()
     assert lines[0].startswith("different: golden.rws and late.rws   (mode normal latency_ms=30.0")
-    assert lines[-1] == "  see     replay-ws diff golden.rws late.rws --tolerance-ms 30"
+    assert lines[-2] == "  see     replay-ws diff golden.rws late.rws --tolerance-ms 30"
+    assert lines[-1] == "  accept  replay-ws accept late.rws golden.rws"
     said("diff", "golden.rws", "late.rws", "--tolerance-ms", 30, cwd=place)
 
 
@@ -126,7 +127,8 @@ def test_diff_answers_first_shows_the_first_divergence_and_ends_with_a_command(
     assert "missing" in lines[1]
     assert any(line.startswith("first divergence: missing #") for line in lines)
     assert any(line.startswith("  - missing ") for line in lines)
-    assert lines[-1].startswith("  see     replay-ws ")
+    assert lines[-2].startswith("  see     replay-ws ")
+    assert lines[-1] == "  accept  replay-ws accept lossy.rws golden.rws"
     assert len(lines) <= 40
     found = data("diff", "golden.rws", "lossy.rws", cwd=place, code=1)
     assert found["counts"]["missing"] == len(found["divergences"])
