@@ -313,9 +313,7 @@ def check_readers(python: str) -> Outcome:
         say(f"setting up {place} ...")
         mend = "see that npm reaches its package index (network, proxy)"
         try:
-            run_quietly(
-                [npm, "ci", "--ignore-scripts", "--prefix", place], where=place, mend=mend
-            )
+            run_quietly([npm, "ci", "--ignore-scripts", "--prefix", place], where=place, mend=mend)
             stamp.write_bytes(lock.read_bytes())
         except Failure as failure:
             say(str(failure))
