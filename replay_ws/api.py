@@ -228,13 +228,15 @@ def shrink(
     ``failure`` is one that a hunt found, or what ``run`` raised. Faults, delays of tasks and late
     timers are dropped, and made smaller, as long as it fails in the same way. Where ``runs_max``
     runs do not suffice, the best so far is given, and its facts say so. ``save`` of the result
-    writes a file that needs no seed; ``facts`` has the cause and the steps in words.
+    writes a file that needs no seed; ``facts`` has the cause, the steps in words, and how likely
+    the failure had become at which step of the run.
 
     Raises ProgramError where it does not fail so any more, and DeterminismError where it does not
     do the same twice.
     """
     from replay_ws.hunter.explain import explain
     from replay_ws.hunter.failure import failure_of
+    from replay_ws.hunter.forks import fork
     from replay_ws.hunter.repro import make_repro
     from replay_ws.hunter.shrink import shrink as shrink_failure
     from replay_ws.hunter.targets import target_of
@@ -242,7 +244,7 @@ def shrink(
     found = failure_of(failure)
     target = target_of(program, found.conditions)
     shrunk = shrink_failure(target, found, runs_max=runs_max)
-    return make_repro(target, shrunk, explain(target, shrunk))
+    return make_repro(target, shrunk, explain(target, shrunk), fork(target, shrunk))
 
 
 def record(

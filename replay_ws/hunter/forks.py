@@ -44,8 +44,6 @@ SAMPLES = 8
 INEVITABLE = 0.9
 """The share of failing forks from which on a failure counts as inevitable."""
 
-_BAR_SIZE = 40
-
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -125,15 +123,6 @@ class Forks:
         return (
             f"inevitable from step {self.step} of {self.steps}{since}: {change}; {self.taken.text}"
         )
-
-    def lines(self) -> list[str]:
-        """The same as a small chart."""
-        width = len(str(self.steps))
-        shown = [self.text()]
-        for point in self.points:
-            bar = "█" * round(point.share * _BAR_SIZE)
-            shown.append(f"{point.steps:>{width}}  {percent(point.share):>6}  {bar}".rstrip())
-        return shown
 
 
 def fork(target: Target, shrunk: Shrunk, *, forks: int = FORKS, samples: int = SAMPLES) -> Forks:

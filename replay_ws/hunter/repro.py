@@ -27,6 +27,7 @@ from replay_ws.faults.configuration import recorded
 from replay_ws.faults.plans import FaultPlan
 from replay_ws.hunter.explain import Explanation, decision_text, key_of
 from replay_ws.hunter.failure import Signature, signature_of
+from replay_ws.hunter.forks import Forks
 from replay_ws.hunter.shrink import Shrunk
 from replay_ws.hunter.targets import Runner, Target, target_of
 from replay_ws.running import Conditions, Program
@@ -147,7 +148,12 @@ class Repro:
         }
 
 
-def make_repro(target: Target, shrunk: Shrunk, explanation: Explanation | None = None) -> Repro:
+def make_repro(
+    target: Target,
+    shrunk: Shrunk,
+    explanation: Explanation | None = None,
+    forks: Forks | None = None,
+) -> Repro:
     """The repro of a shrunk failure, from one run more, whose draws are put on a tape."""
     facts: dict[str, Any] = {
         "decisions_before": shrunk.decisions_before,
@@ -160,6 +166,11 @@ def make_repro(target: Target, shrunk: Shrunk, explanation: Explanation | None =
             "needs": [cause.value for cause in explanation.needs],
             "steps": [str(step) for step in explanation.steps],
             "is_legal": explanation.is_legal,
+        }
+    if forks is not None:
+        facts |= {
+            "decided": forks.text(),
+            "curve": [[point.steps, point.share] for point in forks.points],
         }
     conditions = target.within(lambda runner: _with_margin(runner, shrunk))
     return repro_of(target, conditions, facts)

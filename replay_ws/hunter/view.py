@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
+from math import ceil, isfinite
 from typing import Any
 
+from replay_ws.faults.modes import MockBehaviorMode
 from replay_ws.hunter.failure import Failure, Signature
 from replay_ws.hunter.hunt import Group, Hunt
 from replay_ws.hunter.repro import Repro, State, Verdict
@@ -202,9 +203,15 @@ class Shrinking:
         repro = self.repro
         yield Line(cut(f"{repro.target}: {clean(str(repro.signature))}", _WIDTH), Tone.BAD)
         yield from self.told()
+        if repro.facts.get("curve"):
+            yield Line()
+            yield Line(
+                "  steps that are kept of the run, and how many fail that draw the rest anew"
+            )
+            yield from (Line(f"  {text}") for text in chart(repro.facts["curve"]))
 
     def told(self) -> Iterator[Line]:
-        """What it takes, and how to run it again."""
+        """What it takes, when it was decided, and how to run it again."""
         repro, facts = self.repro, self.repro.facts
         before, runs = facts["decisions_before"], facts["runs"]
         count = plural(len(repro.decisions), "decision")
@@ -215,6 +222,8 @@ class Shrinking:
             yield Line(f"  {number}. {clean(step)}")
         if len(facts["steps"]) > _STEPS_MAX:
             yield Line(f"  … and {len(facts['steps']) - _STEPS_MAX} more", Tone.QUIET)
+        if facts.get("decided"):
+            yield Line(f"  {clean(facts['decided'])}")
         if self.output:
             yield Line(f"  again: {command('repro', self.output)}")
 
@@ -247,12 +256,15 @@ class Repeated:
                 yield Line(f"  now: {clean(str(verdict.signature))}", cut=True)
             for text in verdict.missing:
                 yield Line(f"  finds nothing to strike: {clean(text)}")
+            if verdict.state is State.FIXED and repro.facts.get("hunt"):
+                yield Line(f"  prove it: {proof(repro)}")
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain data."""
         return {"repros": [_repeated_dict(*result) for result in self.results]}
 
 
+_BAR_SIZE = 40
 _STEPS_MAX = 12
 _STATES = {
     State.FAILS: "still fails",
@@ -268,10 +280,48 @@ _TONES = {
 }
 
 
+def chart(curve: Sequence[tuple[int, float]]) -> list[str]:
+    """Shares by a number of steps, as lines with bars."""
+    width = len(str(max(steps for steps, _ in curve)))
+    return [
+        f"{steps:>{width}}  {percent(share):>6}  {'█' * round(share * _BAR_SIZE)}".rstrip()
+        for steps, share in curve
+    ]
+
+
 def _cause_text(facts: Mapping[str, Any]) -> str:
     cause, needs = facts["cause"], [need for need in facts["needs"] if need != facts["cause"]]
     words = f"{cause} ({' and '.join(needs)})" if needs else str(cause)
     return f"{words}; a stock loop can show it" if facts["is_legal"] and "time" in words else words
+
+
+def found_by(hunt: Hunt, group: Group) -> dict[str, Any]:
+    """What a repro keeps of the hunt that found it: what it takes to prove a fix."""
+    if not isfinite(group.clean_runs):
+        return {}
+    trials = hunt.trials
+    return {
+        "runs": hunt.runs,
+        "failures": group.count,
+        "clean_runs": ceil(group.clean_runs),
+        "next_seed": trials.seeds.stop,
+        "modes": [mode_text(mode) for mode in trials.modes],
+        "schedule": str(trials.schedule or ""),
+    }
+
+
+def proof(repro: Repro) -> str:
+    """The hunt that, if nothing fails in it, shows with 95 % confidence that a fix is one."""
+    facts = repro.facts["hunt"]
+    modes, first = facts["modes"], facts["next_seed"]
+    last = first + ceil(facts["clean_runs"] / max(len(modes), 1))
+    words = ["--seeds", f"{first}..{last}"]
+    if facts["schedule"] != "portfolio":  # which is what a hunt takes by itself
+        words += ["--schedule", facts["schedule"] or "fifo"]
+    shown = ["all"] if len(modes) == len(MockBehaviorMode) else modes
+    words += [word for mode in shown for word in ("--mode", mode)]
+    hunted = command("hunt", repro.target, *words)
+    return f"{hunted}   (it was {facts['failures']:,} of {plural(facts['runs'], 'run')})"
 
 
 def _repeated_dict(path: str, repro: Repro, verdict: Verdict) -> dict[str, Any]:

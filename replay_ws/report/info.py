@@ -56,7 +56,7 @@ class Info:
             "digest": session.digest,
             "fingerprint": session.fingerprint,
             "behaviour": session.behaviour,
-            **{clean(name): clean(str(value)) for name, value in self.volatile.items()},
+            **{clean(name): _volatile_text(name, value) for name, value in self.volatile.items()},
         }
         for name, value in facts.items():
             if value:
@@ -84,6 +84,15 @@ class Info:
 
 def _dotted(version: tuple[int, int]) -> str:
     return ".".join(map(str, version))
+
+
+def _volatile_text(name: str, value: Any) -> str:
+    """One line, also of what holds many things, such as a repro."""
+    if not isinstance(value, Mapping):
+        return clean(str(value))
+    if name == "repro":
+        return clean(f"of {value.get('target')}; replay-ws repro runs it")
+    return clean(", ".join(f"{key} {each}" for key, each in value.items()))
 
 
 def _metrics_texts(metrics: Metrics) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from replay_ws.cli.console import DIFFERENT, SAME, hunting, say, show
 from replay_ws.cli.targets import named
 from replay_ws.errors import DeterminismError, ProgramError
 from replay_ws.faults.configuration import MockConfiguration
-from replay_ws.hunter.view import LETTERS, Hunted, Shrinking
+from replay_ws.hunter.view import LETTERS, Hunted, Shrinking, found_by
 
 if TYPE_CHECKING:
     from replay_ws.hunter.failure import Signature
@@ -157,6 +158,7 @@ def _shrunk(hunted: Target | str, found: Hunt, output: Path | None) -> dict[Sign
             except (DeterminismError, ProgramError) as error:
                 say(f"{letter} cannot be shrunk: {error}")
                 continue
+        repro = replace(repro, facts={**repro.facts, "hunt": found_by(found, group)})
         path = ""
         if output is not None:
             named_so = output.with_stem(f"{output.stem}-{letter}") if repros else output

@@ -10,15 +10,13 @@ from pathlib import Path
 
 import click
 
-from replay_ws.api import load
+from replay_ws.api import load, shrink
 from replay_ws.cli import options
 from replay_ws.cli.console import DIFFERENT, show
 from replay_ws.cli.targets import target_named
 from replay_ws.faults.configuration import MockConfiguration
-from replay_ws.hunter.explain import explain
 from replay_ws.hunter.failure import conditions_of
-from replay_ws.hunter.repro import make_repro
-from replay_ws.hunter.shrink import RUNS_MAX, failure_under, shrink
+from replay_ws.hunter.shrink import RUNS_MAX, failure_under
 from replay_ws.hunter.view import Shrinking
 from replay_ws.sim.schedule import Schedule
 
@@ -82,8 +80,7 @@ def command(
             schedule=Schedule(schedule),
         )
     with contextlib.redirect_stdout(io.StringIO()):  # a hundred runs say it a hundred times
-        shrunk = shrink(hunted, failure_under(hunted, conditions), runs_max=runs)
-        repro = make_repro(hunted, shrunk, explain(hunted, shrunk))
+        repro = shrink(hunted, failure_under(hunted, conditions), runs_max=runs)
     repro.save(output)
     show(Shrinking(repro, str(output)), as_json=as_json)
     return DIFFERENT

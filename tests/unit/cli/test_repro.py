@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,28 @@ def test_a_hunt_keeps_what_it_shrinks(folder: Path) -> None:
     assert told.startswith("repro.rws: still fails\n")
 
 
-def test_a_fix_is_proved_by_the_repro(folder: Path) -> None:
+def test_a_fix_is_shown_by_the_repro_and_proved_by_the_hunt_that_it_names(folder: Path) -> None:
+    found = made(folder)
+    write(folder, needed="-1 or 1")
+    first, _, proof = said("repro", "repro.rws", cwd=folder).splitlines()
+    assert first == "repro.rws: fixed"
+    last = 200 + ceil(found["groups"][0]["clean_runs"])
+    hunted = f"hunt flaky_app.py:main --seeds 200..{last} --mode packet_loss"
+    failed = f"(it was {found['failures']} of 200 runs)"
+    assert proof == f"  prove it: replay-ws {hunted}   {failed}"
+    assert "no failure in" in said(*hunted.split(), cwd=folder)
+
+
+def test_a_repro_shows_how_likely_its_failure_was_at_each_step(folder: Path) -> None:
+    from_it = ("--from", "repro.rws", "-o", "again.rws")
     made(folder)
-    write(folder, needed="9")
-    assert said("repro", "repro.rws", cwd=folder).startswith("repro.rws: fixed\n")
+    told = said("shrink", "flaky_app.py:main", *from_it, cwd=folder, code=1)
+    first, *_, last = told.partition("draw the rest anew\n")[2].splitlines()
+    facts = data("shrink", "flaky_app.py:main", *from_it, "--force", cwd=folder, code=1)
+    assert facts["decided"].startswith("inevitable from step ")
+    assert facts["curve"][0][1] < 0.5
+    assert facts["curve"][-1][1] == 1.0
+    assert first.count("█") < last.count("█") == 40
 
 
 def test_a_repro_that_finds_nothing_to_strike_is_trouble(folder: Path) -> None:

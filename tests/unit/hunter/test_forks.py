@@ -111,15 +111,6 @@ def test_what_a_mock_draws_from_a_seed_of_its_own_stays() -> None:
     assert forked(has_a_seed_of_its_own).step == 0
 
 
-def test_the_chart_has_a_line_for_each_step_that_was_tried() -> None:
-    found = forked(notices_late)
-    first, *curve = found.lines()
-    assert first == found.text()
-    assert len(curve) == len(found.points)
-    assert curve[-1].split()[:3] == [str(found.steps), "100", "%"]
-    assert found.runs == sum(point.forks for point in found.points)
-
-
 def test_a_failure_that_is_mended_is_said() -> None:
     async def mended() -> None:
         await asyncio.sleep(0)
