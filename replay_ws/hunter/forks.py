@@ -77,8 +77,8 @@ class StepTaken:
     @property
     def text(self) -> str:
         """``the 3rd step of task main/reader at 1.5 s, in app.py:12 in reader: await get()``."""
-        name = f"task {clean(self.path)}" if self.path else "the callbacks"
-        text = f"the {ordinal(self.nth)} step of {name}, at {time_text(self.time_ns)}"
+        where = f"of task {clean(self.path)}" if self.path else "outside of any task"
+        text = f"the {ordinal(self.nth)} step {where}, at {time_text(self.time_ns)}"
         return f"{text}, {self.place}: {self.line}" if self.place else text
 
 

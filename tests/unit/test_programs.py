@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from replay_ws.programs import find_program
 from replay_ws.errors import ProgramError
+from replay_ws.programs import find_program
 
 SOURCE = """
 import asyncio
