@@ -11,7 +11,7 @@ from itertools import pairwise
 from replay_ws.compliance.events import Fields, Once, Pairs, Schemas
 from replay_ws.compliance.latency import Between, Gap, Total
 from replay_ws.compliance.parts import Context, Part, Step
-from replay_ws.compliance.profile import Profile, Rule, fits
+from replay_ws.compliance.profile import FieldRule, Profile, Rule, check_name, fits
 from replay_ws.compliance.protocol import Protocol
 from replay_ws.compliance.reading import envelopes_by_type, typer
 from replay_ws.compliance.scopes import Scope
@@ -78,7 +78,7 @@ class Rules:
             (one, two): asked(Rule.ORDER, f"{one} -> {two}") for one, two in pairwise(profile.order)
         }
 
-        for name in (*profile.severity, *profile.weights, *profile.must):
+        for name in profile.named_checks:
             if " " in name and name not in context.checks:
                 error = unknown("check", name, context.checks)
                 raise ConfigError(error.what, where=f"profile {profile.name}", mend=error.mend)
@@ -123,8 +123,12 @@ def _parts(profile: Profile, context: Context) -> Iterator[Part]:
     if latency.total_ns is not None:
         yield Total(latency.total_ns, context)
     yield from (Between(name, span, context) for name, span in latency.spans.items())
-    if profile.fields:
-        yield Fields(profile.fields, context)
+    by_check: dict[str, list[FieldRule]] = {}
+    for field in profile.fields:
+        is_named = check_name(Rule.FIELDS, field.name) in profile.named_checks
+        by_check.setdefault(field.name if is_named else "", []).append(field)
+    for subject, fields in by_check.items():
+        yield Fields(fields, context, context.asked(Rule.FIELDS, subject))
     if profile.schema:
         yield Schemas(context)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from replay_ws.compliance.parts import Context, Part, RunState, Step, called
 from replay_ws.compliance.profile import KINDS, FieldRule, PairRule, Profile, Rule, fits
 from replay_ws.compliance.reading import NOTHING, Getter
-from replay_ws.compliance.tally import Seen
+from replay_ws.compliance.tally import Asked, Seen
 from replay_ws.errors import ConfigError
 from replay_ws.text import cut
 
@@ -97,10 +98,10 @@ class Pairs(Part):
 class Fields(Part):
     """Which fields events have, and of which kind they are."""
 
-    def __init__(self, rules: tuple[FieldRule, ...], context: Context) -> None:
+    def __init__(self, rules: Iterable[FieldRule], context: Context, asked: Asked) -> None:
         self.rules = [(rule, context.getter(rule.at)) for rule in rules]
         self.types: set[str] = set()
-        self.asked = context.asked(Rule.FIELDS)
+        self.asked = asked
 
     def step(self, type: str) -> Step | None:
         """Look at the fields of an event."""

@@ -100,4 +100,4 @@ def any_of(types: tuple[str, ...]) -> str:
 
 def called(type: str, name: str) -> str:
     """An event in words."""
-    return f"{type} {quoted(name)}" if name else type
+    return f"{type} {quoted(name.strip())}" if name else type

@@ -30,7 +30,8 @@ that holds something counts. ``check(..., profile="my.toml")`` takes a file wher
     at_most_once    types that a run has once
     pairs           what opens is closed: ``name``, ``open``, ``close``, ``by`` (its name)
     fields          ``of`` these types, the value ``at`` the first of these places ``is`` of this
-                    kind; ``required``: and it is there. ``name`` is what a finding calls it
+                    kind; ``required``: and it is there. ``name`` is what a finding calls it.
+                    It is a check of its own, ``"fields NAME"``, if the tables below name it
     before          what follows what, also across directions and connections: ``then`` these types
                     come after ``first`` these, where ``by`` and ``then_by`` name the same; for
                     comparisons, as are ``pairs`` and ``scopes``, and no rule of its own
@@ -59,7 +60,8 @@ A check is named as a report names it: ``"pairs tool"``; its rule alone, ``"pair
     reuse             whether a closed name may open again: true
     reopen            what it means to open while open: ``error``, ``warning`` or ``ok``
     implicit          whether ``cont`` and ``close`` open it by themselves: false
-    same              places where every event of one says the same as the one that opened it
+    same              places where every event of one says the same as the one that opened it, or
+                      nothing
     concat            ``delta`` and ``full``: what ``cont`` holds, joined, is what ``close`` holds;
                       ``json = true``: and that is JSON
     severity          ``error``, or ``warning``; ``must_close_severity``: of must_close_before
@@ -129,6 +131,7 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     "boolean": lambda value: isinstance(value, bool),
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, (list, tuple)),
+    "any": lambda value: True,
 }
 """What a field may be asked to be."""
 
@@ -321,6 +324,11 @@ class Profile:
         spoken = _types(ex.parse(self.protocol)) if self.protocol else ()
         types = frozenset().union(*named, spoken) - {"*"}
         object.__setattr__(self, "types", types)
+
+    @property
+    def named_checks(self) -> tuple[str, ...]:
+        """Rules and checks of which the tables of severities, weights and musts say something."""
+        return (*self.severity, *self.weights, *self.must)
 
     def severity_of(self, rule: Rule, subject: str = "") -> Severity:
         """What breaking a check means: an error if nothing else is said, but for unknown types."""

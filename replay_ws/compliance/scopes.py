@@ -222,10 +222,11 @@ class Scope(Part):
         self._compare(run, one, name, payload, seen)
 
     def _compare(self, run: RunState, one: Opened, name: str, payload: Any, seen: Seen) -> None:
-        """What must be the same as when it opened."""
+        """What must be the same as when it opened, where it is said again."""
         for get, said, place in zip(self.same, one.same, self.rule.same, strict=True):
-            now = name_of(get(payload))
-            if now != said:
+            value = get(payload)
+            now = name_of(value)
+            if value is not NOTHING and now != said:
                 where = "/" + "/".join(place)
                 told = f"{where} is {quoted(now)}, and was {quoted(said)} when it opened"
                 message = f"{called(seen.type, name)}: {told}"
@@ -250,7 +251,7 @@ class Scope(Part):
         if full is not NOTHING and full != joined:
             told = f"{len(full)} characters" if isinstance(full, str) else "no text"
             return f"the whole ({told}) is not what its pieces make ({len(joined)} characters)"
-        if self.rule.concat and self.rule.concat.json:
+        if joined and self.rule.concat and self.rule.concat.json:  # nothing is no argument
             try:
                 json.loads(joined)
             except (ValueError, RecursionError):
