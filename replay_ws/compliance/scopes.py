@@ -20,12 +20,14 @@ from replay_ws.text import quoted
 class Opened:
     """A scope that is open: the event that opened it, and what later ones are compared with."""
 
-    __slots__ = ("parent", "pieces", "same", "seen")
+    __slots__ = ("late", "parent", "pieces", "same", "seen")
 
     def __init__(self, seen: Seen, parent: str, same: tuple[str, ...]) -> None:
         self.seen = seen
         self.parent = parent
         self.same = same
+        self.late = False
+        """Whether it was said that it is open too long."""
         self.pieces: list[str] = []
 
 
@@ -111,6 +113,8 @@ class Scope(Part):
         tally.ask(self.constant, opened if self.same else 0)
         tally.ask(self.whole, asked["whole"])
         for name, one in spans.open.items():
+            if one.late:
+                continue
             tally.lose(self.at_end, f"{self._told(name)} was never closed", one.seen, run.name)
 
     # --- steps -----------------------------------------------------------------------------
@@ -174,12 +178,15 @@ class Scope(Part):
                 return
             ended = of_parent.name(payload) if of_parent else None
             seen = Seen(type, number, time_ns)
-            for name, one in list(open.items()):
-                if ended is None or not self.rule.inside_by or one.parent == ended:
-                    since = f"open since #{one.seen.number}"
-                    message = f"{self._told(name)}, {since}, was not closed before {type}"
-                    run.tally.lose(self.closed, message, seen, run.name)
-                    del open[name]
+            for name, one in open.items():
+                if one.late or not (
+                    ended is None or not self.rule.inside_by or one.parent == ended
+                ):
+                    continue
+                one.late = True
+                since = f"open since #{one.seen.number}"
+                message = f"{self._told(name)}, {since}, was not closed before {type}"
+                run.tally.lose(self.closed, message, seen, run.name)
 
         return stop
 
