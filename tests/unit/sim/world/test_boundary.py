@@ -211,7 +211,7 @@ def test_multiprocessing_is_refused_whatever_its_way_to_a_process() -> None:
     for method in multiprocessing.get_all_start_methods():
         process = multiprocessing.get_context(method).Process(target=print)
         # A server of forks, once it is there, is asked for a process over a socket.
-        with pytest.raises(EscapeError, match="a real process|the real network"):
+        with pytest.raises(EscapeError, match=r"a real process|the real network"):
             run_inside(process.start)
 
 
