@@ -208,11 +208,15 @@ class _Connection:
         """Judge one event."""
         if not plan.known:
             self._meet(plan, number, time_ns)
-            return
+            if plan.ignored or not plan.type or not self.rules.profile.strangers:
+                return
         run = self.only
         if run is None or (run.ended and plan.restart):
             run = self._run_of(plan, payload)
-        run.take(plan, payload, number, time_ns)
+        if plan.known:
+            run.take(plan, payload, number, time_ns)
+        else:
+            run.pass_by(plan, number, time_ns)
 
     def finish(self) -> None:
         """Judge what can be told only at the end."""

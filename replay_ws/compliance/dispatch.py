@@ -10,8 +10,9 @@ from itertools import pairwise
 
 from replay_ws.compliance.events import Fields, Once, Pairs, Schemas
 from replay_ws.compliance.latency import Between, Gap, Total
+from replay_ws.compliance.names import Names
 from replay_ws.compliance.parts import Context, Part, Step
-from replay_ws.compliance.profile import FieldRule, Profile, Rule, check_name, fits
+from replay_ws.compliance.profile import FieldRule, NameRule, Profile, Rule, check_name, fits
 from replay_ws.compliance.protocol import Protocol
 from replay_ws.compliance.reading import envelopes_by_type, typer
 from replay_ws.compliance.scopes import Scope
@@ -113,7 +114,10 @@ def _parts(profile: Profile, context: Context) -> Iterator[Part]:
     scopes = {rule.name: Scope(rule, context) for rule in profile.scopes}
     for scope in scopes.values():
         scope.parent = scopes.get(scope.rule.inside)
-        yield scope
+        if scope.parent and scope.rule.inside_closed:
+            scope.parent.remembers = True
+    yield from scopes.values()
+    yield from _names(profile, context)
     yield from (Sequence(rule, context) for rule in profile.sequence)
     if profile.protocol:
         yield Protocol(context)
@@ -131,6 +135,17 @@ def _parts(profile: Profile, context: Context) -> Iterator[Part]:
         yield Fields(fields, context, context.asked(Rule.FIELDS, subject))
     if profile.schema:
         yield Schemas(context)
+
+
+def _names(profile: Profile, context: Context) -> Iterator[Names]:
+    kinds: dict[str, list[NameRule]] = {}
+    for rule in profile.names:
+        kinds.setdefault(rule.name, []).append(rule)
+    names = {kind: Names(rules, context) for kind, rules in kinds.items()}
+    for rule in profile.names:
+        if rule.inside:
+            names[rule.name].around = names[rule.inside]
+    yield from names.values()
 
 
 _compiled: dict[int, Rules] = {}

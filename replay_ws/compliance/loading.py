@@ -109,7 +109,7 @@ def _whole(source: Source, chain: tuple[str, ...]) -> tuple[dict[str, Any], Prof
 
 GROWING = {
     *("required", "known", "ignored", "first", "order", "terminal", "after_terminal", "restart"),
-    *("at_most_once", "must", "envelopes", "fields", "before"),
+    *("at_most_once", "must", "envelopes", "names", "fields", "before"),
     *("aliases", "required_if", "latency", "schema", "volatile", "severity", "weights"),
 }
 """Lists and tables to which a profile adds; it replaces other values."""
@@ -144,3 +144,8 @@ def _cross_check(profile: Profile, source: Source) -> None:
             error = unknown("scope", scope.inside, names)
             place: Path = ("scopes", own.index(scope.name) if scope.name in own else 0, "inside")
             raise source.error(place, error.what, error.mend)
+    kinds = [rule.name for rule in profile.names]
+    for number, table in enumerate(source.values.get("names", ())):
+        if table.get("inside", kinds[0]) not in kinds:
+            error = unknown("kind of names", table["inside"], kinds)
+            raise source.error(("names", number, "inside"), error.what, error.mend)

@@ -22,6 +22,8 @@ that holds something counts. ``check(..., profile="my.toml")`` takes a file wher
     required_if     types that a run has if it has another: ``tool_executing = ["tool_completed"]``
     known           further types that belong to the protocol; one that names no type knows all
     ignored         types that are passed over without a word
+    strangers       whether events of types that are not known are a run's, too, so that none of
+                    them comes first or after the end: false
     first           types that a run may begin with
     order           types whose first occurrences come in this order, where they come
     terminal        types that end a run
@@ -56,7 +58,7 @@ A check is named as a report names it: ``"pairs tool"``; its rule alone, ``"pair
                       that ``inside`` names, it speaks of those only that are inside of that one
     at_end            what one means that is open at the end of the run: as ``severity``, or ``ok``
     inside            a scope of which one must be open; ``inside_by``: which one. An event that
-                      names none need not be inside
+                      names none need not be inside. ``inside_closed``: one that was will do
     reuse             whether a closed name may open again: true
     reopen            what it means to open while open: ``error``, ``warning`` or ``ok``
     implicit          whether ``cont`` and ``close`` open it by themselves: false
@@ -66,6 +68,18 @@ A check is named as a report names it: ``"pairs tool"``; its rule alone, ``"pair
                       ``json = true``: and that is JSON
     severity          ``error``, or ``warning``; ``must_close_severity``: of must_close_before
     must              whether a broken one fails the verdict, whatever its severity
+
+``[[names]]`` are what events speak of by name. Tables of one ``name`` are about one kind:
+
+    name              what a finding calls it
+    by                what names one
+    owner             to whom it belongs: as the first event says, and later ones, if they say it
+    first             types that bring one up
+    then              types that speak of one; ``known = true``: of one that was brought up
+    anew              types that bring one up even if it was: it may belong to somebody else now
+    inside, inside_by another kind, and what names the one that it is part of and belongs with
+    listed            the list (``/messages``, ``/messages/*/calls``) whose items are spoken of
+    when              only where these places hold these values, or one of a list
 
 ``[sequence]`` (or several, as ``[[sequence]]``): ``of`` these types, the number ``at`` this place
 begins with ``start`` (with any if not said) and grows by ``step`` (1), in each stream that ``per``
@@ -104,6 +118,7 @@ class Rule(StrEnum):
     AT_MOST_ONCE = "at_most_once"
     TERMINAL = "terminal"
     AFTER_TERMINAL = "after_terminal"
+    NAMES = "names"
     SEQUENCE = "sequence"
     PROTOCOL = "protocol"
     LATENCY = "latency"
@@ -199,6 +214,7 @@ class ScopeRule:
     at_end: Severity | None = None
     inside: str = ""
     inside_by: tuple[Pointer, ...] = ()
+    inside_closed: bool = False
     reuse: bool = True
     reopen: Severity = Severity.ERROR
     implicit: bool = False
@@ -207,6 +223,23 @@ class ScopeRule:
     severity: Severity = Severity.ERROR
     must_close_severity: Severity | None = None
     must: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NameRule:
+    """Events that speak of something by name."""
+
+    name: str
+    by: tuple[Pointer, ...]
+    owner: tuple[Pointer, ...] = ()
+    first: tuple[str, ...] = ()
+    then: tuple[str, ...] = ()
+    known: bool = False
+    anew: tuple[str, ...] = ()
+    inside: str = ""
+    inside_by: tuple[Pointer, ...] = ()
+    listed: Pointer = ()
+    when: tuple[tuple[Pointer, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +318,7 @@ class Profile:
     required_if: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     known: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    strangers: bool = False
     first: tuple[str, ...] = ()
     order: tuple[str, ...] = ()
     terminal: tuple[str, ...] = ()
@@ -293,6 +327,7 @@ class Profile:
     at_most_once: tuple[str, ...] = ()
     pairs: tuple[PairRule, ...] = ()
     scopes: tuple[ScopeRule, ...] = ()
+    names: tuple[NameRule, ...] = ()
     sequence: tuple[SequenceRule, ...] = ()
     latency: LatencyRule = LatencyRule()
     protocol: str = ""
@@ -318,6 +353,7 @@ class Profile:
             *(names for pair in self.pairs for names in (pair.open, pair.close)),
             *(names for scope in scopes for names in (scope.open, scope.cont, scope.close)),
             *(scope.must_close_before for scope in scopes),
+            *(names for rule in self.names for names in (rule.first, rule.then, rule.anew)),
             *(rule.of for rule in self.sequence),
             *(names for span in spans for names in (span.from_, span.to)),
         )

@@ -52,6 +52,8 @@ class Scope(Part):
         self.parent_name = context.namer(rule.inside_by)
         self.parent_place = context.places.get(rule.inside, -1)
         self.parent: Scope | None = None
+        self.remembers = not rule.reuse
+        """Whether names are kept when they are closed."""
         self.same = [context.getter((place,)) for place in rule.same]
         if rule.concat:
             self.delta = context.getter(rule.concat.delta)
@@ -152,7 +154,7 @@ class Scope(Part):
 
     def _closer(self, type: str) -> Step:
         place, name_of_event = self.place, self.name
-        plain = not self.same and not self.rule.concat and self.rule.reuse
+        plain = not self.same and not self.rule.concat and not self.remembers
 
         def close(run: RunState, payload: Any, number: int, time_ns: int) -> None:
             spans: Spans = run.states[place]
@@ -194,19 +196,21 @@ class Scope(Part):
 
     def _open(self, run: RunState, spans: Spans, name: str, payload: Any, seen: Seen) -> Opened:
         parent = self.parent_name(payload)
+        if self.parent_place >= 0 and (parent or not self.rule.inside_by):
+            spans.asked["inside"] += 1
+            outside: Spans = run.states[self.parent_place]
+            places = (outside.open, outside.closed) if self.rule.inside_closed else (outside.open,)
+            if not any(parent in names if self.rule.inside_by else names for names in places):
+                outer = self.rule.inside + (f" {quoted(parent)}" if parent else "")
+                verb = "was" if self.rule.inside_closed else "is"
+                message = f"{called(seen.type, name)} came, but no {outer} {verb} open"
+                run.tally.lose(self.inside, message, seen, run.name)
         same = tuple(name_of(get(payload)) for get in self.same)
         one = spans.open[name] = Opened(seen, parent, same)
         spans.asked["opened"] += 1
-        if name in spans.closed:
+        if name in spans.closed and not self.rule.reuse:
             message = f"{called(seen.type, name)} opens a {self.what} again that was closed"
             run.tally.lose(self.reused, message, seen, run.name)
-        if self.parent_place >= 0 and (parent or not self.rule.inside_by):
-            spans.asked["inside"] += 1
-            around = run.states[self.parent_place].open
-            if (parent not in around) if self.rule.inside_by else not around:
-                outer = self.rule.inside + (f" {quoted(parent)}" if parent else "")
-                message = f"{called(seen.type, name)} came, but no {outer} is open"
-                run.tally.lose(self.inside, message, seen, run.name)
         return one
 
     def _missing(self, run: RunState, name: str, payload: Any, seen: Seen) -> Opened | None:
@@ -243,7 +247,7 @@ class Scope(Part):
         self, run: RunState, spans: Spans, one: Opened, name: str, payload: Any, seen: Seen
     ) -> None:
         """A scope closes: what it was as a whole."""
-        if not self.rule.reuse:
+        if self.remembers:
             spans.closed.add(name)
         self._compare(run, one, name, payload, seen)
         if self.rule.concat:

@@ -215,6 +215,29 @@ def test_a_stream_too_long_to_be_aligned_is_judged_by_its_first_fault() -> None:
     assert (found.number, found.message) == (100_001, "result came where call or end may come")
 
 
+STRANGERS = """strangers = true
+first = ["begin"]
+terminal = ["end"]
+restart = ["begin"]
+known = ["more"]
+"""
+
+
+def test_strangers_may_not_be_first_or_after_the_end_if_they_are_events_of_a_run() -> None:
+    story = ("a", "begin", "b", "end", "c")
+    report = judged(STRANGERS, *story)
+    errors = [(f.number, f.message) for f in report.findings if f.severity is Severity.ERROR]
+    assert errors == [(0, "begins with a, not with begin"), (4, "c came after the end")]
+    assert [f.number for f in report.findings if f.rule.value == "known"] == [0, 2, 4]
+    known = next(check for check in report.checks if check.rule.value == "known")
+    assert (known.ok, known.total) == (2, 5)
+    assert judged(STRANGERS.replace("true", "false"), *story).ok
+
+
+def test_what_is_ignored_is_no_stranger() -> None:
+    assert judged(STRANGERS + 'ignored = ["ping"]', "ping", "begin", "end", "ping").ok
+
+
 def test_unknown_types_are_told_apart_up_to_a_bound() -> None:
     report = judged('known = ["a"]', *[f"x{n}" for n in range(520)])
     assert len(report.findings) == 501

@@ -150,6 +150,22 @@ def test_a_scope_inside_of_one_that_nothing_names_needs_any() -> None:
     assert told(report) == [(2, "text inside", 'start "a" came, but no run is open')]
 
 
+def test_a_scope_inside_of_one_that_was_open_will_do_where_the_profile_says_so() -> None:
+    profile = TEXT + 'inside = "text"\ninside_by = "/in"\n'
+    stream = ("start/a", "end/a", {"type": "start", "id": "b", "in": "a"}, "end/b")
+    message = 'start "b" came, but no text "a" is open'
+    assert told(judged(profile, *stream)) == [(2, "text inside", message)]
+    assert judged(profile + "inside_closed = true", *stream).ok
+    report = judged(profile + "inside_closed = true", *stream[2:])
+    assert told(report) == [(0, "text inside", 'start "b" came, but no text "a" was open')]
+
+
+def test_nothing_is_inside_of_itself() -> None:
+    profile = TEXT + 'inside = "text"\ninside_by = "/in"\n'
+    report = judged(profile, {"type": "start", "id": "a", "in": "a"}, "end/a")
+    assert [finding.subject for finding in report.findings] == ["text inside"]
+
+
 CONCAT = TEXT + 'concat = { delta = "/delta", full = "/text" }'
 
 
