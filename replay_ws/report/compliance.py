@@ -37,8 +37,9 @@ class Compliance:
         verdict = "compliant" if report.ok else "not compliant"
         yield Line(f"{verdict}: {self.name}: {head}", Tone.GOOD if report.ok else Tone.BAD)
         missing = [name for name, came in report.required.items() if not came]
-        came = f"{report.required_share:.0%} of the required types came"
-        yield Line(f"  {came}; missing: {', '.join(missing)}" if missing else f"  {came}")
+        if report.required:
+            came = f"{report.required_share:.0%} of the required types came"
+            yield Line(f"  {came}; missing: {', '.join(missing)}" if missing else f"  {came}")
         yield from capped(findings, FINDINGS_MAX)
         if len(report.by_connection) > 1:
             yield Line()

@@ -48,8 +48,12 @@ _SHOWN_BY_PAYLOAD = (Category.MISSING, Category.EXTRA)
 
 
 def short_line(diff: Diff, divergence: Divergence) -> str:
-    """A divergence on one line; the type of an event stands for its payload where it has one."""
-    short = replace(divergence, text="") if divergence.type else divergence
+    """A divergence on one line; the type of an event stands for its payload where it has one.
+
+    What nobody received has no number, and is told by its ordinal, which is its text.
+    """
+    is_told = divergence.type and divergence.category is not Category.FATE
+    short = replace(divergence, text="") if is_told else divergence
     return short.line(name_connection=len(diff.connections) > 1)
 
 

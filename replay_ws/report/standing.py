@@ -32,12 +32,16 @@ def conditions_of_both(golden: Session, run: Session) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The scores of both sessions under one profile; ``lost`` are points by check."""
+    """The scores of both sessions under one profile; ``lost`` are points by check.
+
+    Sessions of two protocols are judged by one each, and then nothing can be lost.
+    """
 
     profile: str
     golden: float
     run: float
-    lost: tuple[tuple[str, float], ...]
+    lost: tuple[tuple[str, float], ...] = ()
+    golden_profile: str = ""
 
     @property
     def text(self) -> str:
@@ -45,24 +49,37 @@ class Standing:
         named = [f"{cut(clean(name), NAME_MAX)} −{points:.2f}" for name, points in self.lost]
         more = [f"{len(named) - LOST_MAX} more"] if len(named) > LOST_MAX else []
         lost = f"; lost: {', '.join([*named[:LOST_MAX], *more])}" if named else ""
-        name = cut(clean(self.profile), NAME_MAX)
+        name, its_own = (cut(clean(text), NAME_MAX) for text in (self.profile, self.golden_profile))
+        if its_own:
+            return f"{its_own} {self.golden:.3f}, and of the run {name} {self.run:.3f}"
         return f"{name} {self.golden:.3f} → {self.run:.3f}{lost}"
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain data for JSON."""
         lost = [{"check": name, "points": points} for name, points in self.lost]
-        return {"profile": self.profile, "golden": self.golden, "run": self.run, "lost": lost}
+        return {
+            "profile": self.profile,
+            "golden_profile": self.golden_profile or self.profile,
+            "golden": self.golden,
+            "run": self.run,
+            "lost": lost,
+        }
 
 
 def standing(golden: Session, run: Session, profile: Profile | None = None) -> Standing | None:
-    """How both score under ``profile``, or the one that they name; None where none is known."""
-    name = run.profile or golden.profile
-    if profile is None and is_profile(name):
-        profile = load_profile(name)
-    if profile is None:
+    """How both score under ``profile``, or those that they name; None where none is known."""
+    theirs = profile or _named(run) or _named(golden)
+    ours = profile or _named(golden) or theirs
+    if ours is None or theirs is None:
         return None
-    before, after = (check(each.columns(), profile=profile) for each in (golden, run))
-    return Standing(profile.name, before.score, after.score, tuple(_lost(before, after)))
+    before, after = check(golden.columns(), profile=ours), check(run.columns(), profile=theirs)
+    if ours.name != theirs.name:
+        return Standing(theirs.name, before.score, after.score, golden_profile=ours.name)
+    return Standing(theirs.name, before.score, after.score, tuple(_lost(before, after)))
+
+
+def _named(session: Session) -> Profile | None:
+    return load_profile(session.profile) if is_profile(session.profile) else None
 
 
 def _lost(before: Report, after: Report) -> Iterator[tuple[str, float]]:
