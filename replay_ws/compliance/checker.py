@@ -208,7 +208,7 @@ class _Connection:
         """Judge one event."""
         if not plan.known:
             self._meet(plan, number, time_ns)
-            if plan.ignored or not plan.type or not self.rules.profile.strangers:
+            if plan.ignored or not self.rules.profile.strangers:
                 return
         run = self.only
         if run is None or (run.ended and plan.restart):

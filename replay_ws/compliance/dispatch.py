@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from replay_ws.compliance.chunks import Chunks
 from replay_ws.compliance.events import Fields, Once, Pairs, Schemas
 from replay_ws.compliance.latency import Between, Gap, Total
 from replay_ws.compliance.names import Names
@@ -107,7 +108,7 @@ def _parts(profile: Profile, context: Context) -> Iterator[Part]:
         yield Once(profile.at_most_once, context)
     for pair in profile.pairs:
         yield Pairs(pair, context)
-    before = bool(profile.at_most_once) + len(profile.pairs)
+    before = bool(profile.at_most_once) + len(profile.pairs) + bool(profile.chunks)
     context.places.update(
         {rule.name: before + number for number, rule in enumerate(profile.scopes)}
     )
@@ -116,6 +117,8 @@ def _parts(profile: Profile, context: Context) -> Iterator[Part]:
         scope.parent = scopes.get(scope.rule.inside)
         if scope.parent and scope.rule.inside_closed:
             scope.parent.remembers = True
+    if profile.chunks:
+        yield Chunks(profile, context, scopes)
     yield from scopes.values()
     yield from _names(profile, context)
     yield from (Sequence(rule, context) for rule in profile.sequence)

@@ -127,7 +127,11 @@ def _fault(type: str, rule: FieldRule, get: Getter, payload: Any) -> str:
     value = get(payload)
     if value is NOTHING:
         return f"{type} has no {rule.name}" if rule.required else ""
-    return "" if KINDS[rule.kind](value) else f"the {rule.name} of {type} is no {rule.kind}"
+    if not KINDS[rule.kind](value):
+        return f"the {rule.name} of {type} is no {rule.kind}"
+    if rule.among and value not in rule.among:
+        return f"the {rule.name} of {type} is none of {', '.join(map(str, rule.among))}"
+    return ""
 
 
 class Schemas(Part):

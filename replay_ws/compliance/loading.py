@@ -109,7 +109,7 @@ def _whole(source: Source, chain: tuple[str, ...]) -> tuple[dict[str, Any], Prof
 
 GROWING = {
     *("required", "known", "ignored", "first", "order", "terminal", "after_terminal", "restart"),
-    *("at_most_once", "must", "envelopes", "names", "fields", "before"),
+    *("at_most_once", "must", "envelopes", "chunks", "names", "fields", "before"),
     *("aliases", "required_if", "latency", "schema", "volatile", "severity", "weights"),
 }
 """Lists and tables to which a profile adds; it replaces other values."""
@@ -144,6 +144,10 @@ def _cross_check(profile: Profile, source: Source) -> None:
             error = unknown("scope", scope.inside, names)
             place: Path = ("scopes", own.index(scope.name) if scope.name in own else 0, "inside")
             raise source.error(place, error.what, error.mend)
+    for number, chunk in enumerate(source.values.get("chunks", ())):
+        if chunk["scope"] not in names:
+            error = unknown("scope", chunk["scope"], names)
+            raise source.error(("chunks", number, "scope"), error.what, error.mend)
     kinds = [rule.name for rule in profile.names]
     for number, table in enumerate(source.values.get("names", ())):
         if table.get("inside", kinds[0]) not in kinds:

@@ -32,7 +32,8 @@ that holds something counts. ``check(..., profile="my.toml")`` takes a file wher
     at_most_once    types that a run has once
     pairs           what opens is closed: ``name``, ``open``, ``close``, ``by`` (its name)
     fields          ``of`` these types, the value ``at`` the first of these places ``is`` of this
-                    kind; ``required``: and it is there. ``name`` is what a finding calls it.
+                    kind; ``among``: and one of these; ``required``: and it is there. ``name`` is
+                    what a finding calls it.
                     It is a check of its own, ``"fields NAME"``, if the tables below name it
     before          what follows what, also across directions and connections: ``then`` these types
                     come after ``first`` these, where ``by`` and ``then_by`` name the same; for
@@ -68,6 +69,17 @@ A check is named as a report names it: ``"pairs tool"``; its rule alone, ``"pair
                       ``json = true``: and that is JSON
     severity          ``error``, or ``warning``; ``must_close_severity``: of must_close_before
     must              whether a broken one fails the verdict, whatever its severity
+
+``[[chunks]]`` are events that open a scope, go on with it and close it, and do not say which:
+
+    of, scope         types, and the scope that they do so with. One that has its name opens it,
+                      unless it is the one that they go on with, as is one without a name
+    needs             places where the first has something
+    same              places where later ones say what the first said, or nothing
+    usual             what the first means that says nothing there: ``{"/role" = "assistant"}``
+
+They come in lanes, each of which has one of them at a time, of any kind. ``[lanes]``: ``by`` says
+whose an event is; ``end`` types close what is theirs, ``end_all`` types all that is open.
 
 ``[[names]]`` are what events speak of by name. Tables of one ``name`` are about one kind:
 
@@ -147,6 +159,7 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, (list, tuple)),
     "any": lambda value: True,
+    "value": lambda value: value is not None,
 }
 """What a field may be asked to be."""
 
@@ -226,6 +239,26 @@ class ScopeRule:
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkRule:
+    """Events that are a scope, piece by piece."""
+
+    of: tuple[str, ...]
+    scope: str
+    needs: tuple[Pointer, ...] = ()
+    same: tuple[Pointer, ...] = ()
+    usual: tuple[tuple[Pointer, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRule:
+    """Whose chunks are, and what ends them."""
+
+    by: tuple[Pointer, ...] = ()
+    end: tuple[str, ...] = ()
+    end_all: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class NameRule:
     """Events that speak of something by name."""
 
@@ -296,6 +329,7 @@ class FieldRule:
     name: str
     at: tuple[Pointer, ...]
     kind: str
+    among: tuple[Any, ...] = ()
     required: bool = False
 
 
@@ -327,6 +361,8 @@ class Profile:
     at_most_once: tuple[str, ...] = ()
     pairs: tuple[PairRule, ...] = ()
     scopes: tuple[ScopeRule, ...] = ()
+    chunks: tuple[ChunkRule, ...] = ()
+    lanes: LaneRule = LaneRule()
     names: tuple[NameRule, ...] = ()
     sequence: tuple[SequenceRule, ...] = ()
     latency: LatencyRule = LatencyRule()
@@ -353,6 +389,8 @@ class Profile:
             *(names for pair in self.pairs for names in (pair.open, pair.close)),
             *(names for scope in scopes for names in (scope.open, scope.cont, scope.close)),
             *(scope.must_close_before for scope in scopes),
+            *(rule.of for rule in self.chunks),
+            *(self.lanes.end, self.lanes.end_all),
             *(names for rule in self.names for names in (rule.first, rule.then, rule.anew)),
             *(rule.of for rule in self.sequence),
             *(names for span in spans for names in (span.from_, span.to)),

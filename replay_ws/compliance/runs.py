@@ -9,6 +9,8 @@ from replay_ws.compliance.parts import RunState, any_of
 from replay_ws.compliance.profile import fits
 from replay_ws.compliance.tally import Asked, Seen, Tally
 
+NAMELESS = "an event without a type"
+
 
 class Run(RunState):
     """A run that is judged as it comes."""
@@ -66,7 +68,9 @@ class Run(RunState):
             tally.ask(rules.terminal)
             if not self.ended:
                 seen = Seen(*self.last)
-                message = f"ends with {seen.type}, without {any_of(self.profile.terminal)}"
+                message = (
+                    f"ends with {seen.type or NAMELESS}, without {any_of(self.profile.terminal)}"
+                )
                 tally.lose(rules.terminal, message, seen, self.name)
 
     def _begin(self, plan: Plan, number: int, time_ns: int) -> None:
@@ -74,7 +78,7 @@ class Run(RunState):
         if first:
             self.tally.ask(self.rules.first)
             if not plan.first:
-                message = f"begins with {plan.type}, not with {any_of(first)}"
+                message = f"begins with {plan.type or NAMELESS}, not with {any_of(first)}"
                 seen = Seen(plan.type, number, time_ns)
                 self.tally.lose(self.rules.first, message, seen, self.name)
 
@@ -84,7 +88,7 @@ class Run(RunState):
         allowed = self.profile.after_terminal.items()
         if not any(fits(self.ended, (end,)) and fits(plan.type, names) for end, names in allowed):
             seen = Seen(plan.type, number, time_ns)
-            message = f"{plan.type} came after the end"
+            message = f"{plan.type or NAMELESS} came after the end"
             self.tally.lose(self.rules.after_terminal, message, seen, self.name)
 
     def _require(self, name: str, asked: Asked, fault: str) -> None:

@@ -119,22 +119,42 @@ class Scope(Part):
                 continue
             tally.lose(self.at_end, f"{self._told(name)} was never closed", one.seen, run.name)
 
+    # --- what chunks do --------------------------------------------------------------------
+
+    def open(self, run: RunState, name: str, payload: Any, seen: Seen) -> None:
+        """An event opens one."""
+        spans: Spans = run.states[self.place]
+        if name not in spans.open:
+            self._open(run, spans, name, payload, seen)
+            return
+        spans.asked["reopened"] += 1
+        since = spans.open[name].seen.number
+        message = f"{called(seen.type, name)} opens a {self.what} that is open since #{since}"
+        run.tally.lose(self.again, message, seen, run.name)
+
+    def go_on(self, run: RunState, name: str, payload: Any, seen: Seen) -> None:
+        """An event goes on with one."""
+        one = run.states[self.place].open.get(name)
+        if one is None:
+            one = self._missing(run, name, payload, seen)
+        if one is not None:
+            self._more(run, one, name, payload, seen)
+
+    def close(self, run: RunState, name: str, payload: Any, seen: Seen) -> None:
+        """An event closes the one that ``payload`` opened."""
+        spans: Spans = run.states[self.place]
+        one = spans.open.get(name) or self._missing(run, name, payload, seen)
+        if one is not None:
+            del spans.open[name]
+            self._judge_whole(run, spans, one, name, payload, seen)
+
     # --- steps -----------------------------------------------------------------------------
 
     def _opener(self, type: str) -> Step:
-        place, name_of_event = self.place, self.name
+        name_of_event = self.name
 
         def open(run: RunState, payload: Any, number: int, time_ns: int) -> None:
-            spans: Spans = run.states[place]
-            name = name_of_event(payload)
-            seen = Seen(type, number, time_ns)
-            if name not in spans.open:
-                self._open(run, spans, name, payload, seen)
-                return
-            spans.asked["reopened"] += 1
-            since = spans.open[name].seen.number
-            message = f"{called(type, name)} opens a {self.what} that is open since #{since}"
-            run.tally.lose(self.again, message, seen, run.name)
+            self.open(run, name_of_event(payload), payload, Seen(type, number, time_ns))
 
         return open
 

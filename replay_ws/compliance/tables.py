@@ -12,9 +12,11 @@ from replay_ws.compliance.profile import (
     DIRECTIONS,
     KINDS,
     BeforeRule,
+    ChunkRule,
     Concat,
     Envelope,
     FieldRule,
+    LaneRule,
     LatencyRule,
     NameRule,
     PairRule,
@@ -65,6 +67,12 @@ def _text(value: Any) -> str:
 def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ValueError("a list of strings")
+    return tuple(value)
+
+
+def _values(value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise ValueError("a list of values")
     return tuple(value)
 
 
@@ -220,6 +228,8 @@ _KEYS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
         "at_most_once": _texts,
         "pairs": _tables,
         "scopes": _tables,
+        "chunks": _tables,
+        "lanes": _entries,
         "names": _tables,
         "sequence": _table_or_tables,
         "latency": _entries,
@@ -258,6 +268,14 @@ _KEYS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
         "must": _flag,
     },
     Concat: {"delta": _pointers, "full": _pointers, "json": _flag},
+    ChunkRule: {
+        "of": _texts,
+        "scope": _text,
+        "needs": _pointers,
+        "same": _pointers,
+        "usual": _places,
+    },
+    LaneRule: {"by": _pointers, "end": _texts, "end_all": _texts},
     NameRule: {
         "name": _text,
         "by": _pointers,
@@ -283,18 +301,29 @@ _KEYS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
     },
     Span: {"from": _texts, "to": _texts, "within_ms": _milliseconds},
     BeforeRule: {"first": _texts, "then": _texts, "by": _pointers, "then_by": _pointers},
-    FieldRule: {"of": _texts, "name": _text, "at": _pointers, "is": _kind, "required": _flag},
+    FieldRule: {
+        "of": _texts,
+        "name": _text,
+        "at": _pointers,
+        "is": _kind,
+        "among": _values,
+        "required": _flag,
+    },
 }
 _CLASSES: Mapping[str, type] = {
     "envelopes": Envelope,
     "pairs": PairRule,
     "scopes": ScopeRule,
+    "chunks": ChunkRule,
     "names": NameRule,
     "sequence": SequenceRule,
     "fields": FieldRule,
     "before": BeforeRule,
 }
 """What the tables under a key become."""
+
+_CLASS: Mapping[str, type] = {"concat": Concat, "lanes": LaneRule}
+"""What the table under a key becomes."""
 
 _FIELDS = {"is": "kind", "as": "as_", "from": "from_", "within_ms": "within_ns"}
 """Keys that a class calls otherwise."""
@@ -343,7 +372,9 @@ class Reader:
             return tuple(map(self.table, [_CLASSES[key]] * len(value), value, places))
         if key == "latency":
             return self._latency(value, path)
-        return self.table(Concat, value, path) if key == "concat" else value
+        if key in _CLASS:
+            return self.table(_CLASS[key], value, path)
+        return value
 
     def _latency(self, values: Mapping[str, Any], path: Path) -> LatencyRule:
         budgets: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""AG-UI streams of what recorded ones lack: subagents and what is theirs, several runs, errors."""
+"""AG-UI streams of what recorded ones lack: subagents, chunks, several runs, errors, old names."""
 
 from __future__ import annotations
 
@@ -70,8 +70,56 @@ SUBAGENTS = (
     "TOOL_CALL_RESULT messageId=m4 toolCallId=c1 content=ok",
 )
 
+CHUNKS = (
+    "TEXT_MESSAGE_CHUNK messageId=k1 role=assistant delta=a",
+    "TEXT_MESSAGE_CHUNK delta=b",
+    "TEXT_MESSAGE_CHUNK messageId=k1 delta=c",
+    "TOOL_CALL_CHUNK toolCallId=k2 toolCallName=x parentMessageId=k1 delta={",
+    "TOOL_CALL_CHUNK delta=}",
+    "TOOL_CALL_CHUNK toolCallId=k2 delta=",
+    "STATE_SNAPSHOT snapshot=NOTHING",
+    "REASONING_MESSAGE_CHUNK messageId=k3 delta=a",
+    "REASONING_MESSAGE_CHUNK delta=b",
+    "TEXT_MESSAGE_START messageId=k4",
+    "TEXT_MESSAGE_CONTENT messageId=k4 delta=c",
+    "TEXT_MESSAGE_END messageId=k4",
+    "TEXT_MESSAGE_CHUNK messageId=k5 delta=a",
+)
+
+LANES = (
+    "SUBAGENT_STARTED subagentRunId=s1 name=n",
+    "SUBAGENT_STARTED subagentRunId=s2 name=n",
+    "TEXT_MESSAGE_CHUNK messageId=k1 delta=a subagentRunId=s1",
+    "TEXT_MESSAGE_CHUNK messageId=k2 delta=a subagentRunId=s2",
+    "TEXT_MESSAGE_CHUNK delta=b subagentRunId=s1",
+    "RAW event=NOTHING",
+    "TEXT_MESSAGE_CHUNK messageId=k2 delta=b",
+    "TOOL_CALL_CHUNK toolCallId=k3 toolCallName=x delta={} subagentRunId=s1",
+    "TEXT_MESSAGE_CHUNK delta=c",
+    "TEXT_MESSAGE_CHUNK messageId=k4 delta=a",
+    "TEXT_MESSAGE_CHUNK delta=b",
+    "SUBAGENT_FINISHED subagentRunId=s1",
+    "SUBAGENT_ERROR subagentRunId=s2 message=m",
+)
+
+RETIRED = told(
+    BEGIN,
+    "THINKING_START title=x",
+    "THINKING_TEXT_MESSAGE_START",
+    "THINKING_TEXT_MESSAGE_CONTENT delta=a",
+    "THINKING_TEXT_MESSAGE_CONTENT delta=b",
+    "THINKING_TEXT_MESSAGE_END",
+    "THINKING_END",
+    "THINKING_START",
+    "THINKING_END",
+    END,
+)
+"""Reasoning by its names before 1.0."""
+
 WRITTEN: dict[str, Stream] = {
     "subagents": told(BEGIN, *SUBAGENTS, END),
+    "chunks": told(BEGIN, *CHUNKS, END),
+    "chunks in lanes": told(BEGIN, *LANES, END),
     "history": told(
         BEGIN,
         "MESSAGES_SNAPSHOT messages=HISTORY",
@@ -83,7 +131,7 @@ WRITTEN: dict[str, Stream] = {
         END,
     ),
     "two runs": told(
-        BEGIN, *SUBAGENTS, END, BEGIN, *SUBAGENTS, "SUBAGENT_STARTED subagentRunId=s9 name=n"
+        BEGIN, *SUBAGENTS, END, BEGIN, *CHUNKS, "SUBAGENT_STARTED subagentRunId=s9 name=n"
     ),
     "a run after one that failed": told(
         BEGIN, "TEXT_MESSAGE_START messageId=m1", "RUN_ERROR message=m", BEGIN, END

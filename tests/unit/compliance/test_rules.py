@@ -234,6 +234,14 @@ def test_strangers_may_not_be_first_or_after_the_end_if_they_are_events_of_a_run
     assert judged(STRANGERS.replace("true", "false"), *story).ok
 
 
+def test_an_event_without_a_type_is_a_stranger() -> None:
+    report = judged(STRANGERS, {"type": ""}, "begin", "end", {"type": 5})
+    assert told(report) == [
+        (0, "begins with an event without a type, not with begin"),
+        (3, "an event without a type came after the end"),
+    ]
+
+
 def test_what_is_ignored_is_no_stranger() -> None:
     assert judged(STRANGERS + 'ignored = ["ping"]', "ping", "begin", "end", "ping").ok
 
@@ -308,3 +316,21 @@ def test_an_envelope_can_say_where_the_event_in_it_is() -> None:
     ]
     assert judged(profile, *stream).score == 1.0
     assert 'text-start "1" was never closed' in str(judged(profile, stream[0]).findings)
+
+
+# --- fields --------------------------------------------------------------------------------
+
+FIELD = '[[fields]]\nof = ["a"]\nname = "role"\nat = "/role"\nis = "value"\n'
+
+
+def test_a_field_that_is_a_value_is_not_null() -> None:
+    assert judged(FIELD, {"type": "a", "role": 5}, {"type": "a"}).ok
+    report = judged(FIELD, {"type": "a", "role": None})
+    assert told(report) == [(0, "the role of a is no value")]
+
+
+def test_a_field_can_be_among_some_values_only() -> None:
+    profile = FIELD + 'among = ["user", 5]'
+    assert judged(profile, {"type": "a", "role": "user"}, {"type": "a", "role": 5}).ok
+    report = judged(profile, {"type": "a", "role": "robot"})
+    assert told(report) == [(0, "the role of a is none of user, 5")]
