@@ -5,7 +5,7 @@ What was shrunk has no needless decision, so the kinds of decisions that are lef
 =========== ====================================================================================
 always      it fails in arrival order, without faults, whatever it draws: no flaky failure at all
 entropy     it depends on what the program draws: other seeds pass under the same plan
-fault       messages have to be harmed
+fault       messages have to be harmed, or a mode is needed for what it does in any case
 order       ready tasks have to run in another order than that of arrival
 time        timers have to fire late, as on a busy machine
 concurrency several of these have to come together
@@ -22,6 +22,7 @@ from enum import StrEnum
 
 from replay_ws.clock import time_text
 from replay_ws.events.model import Decision
+from replay_ws.faults.modes import modes_of
 from replay_ws.hunter.failure import signature_of
 from replay_ws.hunter.places import Key, places_of
 from replay_ws.hunter.shrink import Shrunk
@@ -90,6 +91,9 @@ def explain(target: Target, shrunk: Shrunk) -> Explanation:
 def _explained(runner: Runner, shrunk: Shrunk) -> Explanation:
     passing = _passing(runner, shrunk)
     found = dict.fromkeys(_CAUSES.get(each.toxic, Cause.FAULT) for each in shrunk.decisions)
+    modes = _needed_modes(shrunk)
+    if modes:
+        found[Cause.FAULT] = None
     kinds = tuple(sorted(found, key=list(Cause).index))
     needs = (Cause.ENTROPY, *kinds) if passing else kinds
     cause = Cause.CONCURRENCY if len(kinds) > 1 else (*kinds, *needs, Cause.ALWAYS)[0]
@@ -97,14 +101,24 @@ def _explained(runner: Runner, shrunk: Shrunk) -> Explanation:
     return Explanation(
         cause,
         needs,
-        tuple(
-            Step(decision_text(each), *places.get(key_of(each), ("", "")))
-            for each in shrunk.decisions
+        (
+            *(Step(f"run in mode {mode}, whatever it draws") for mode in modes),
+            *(
+                Step(decision_text(each), *places.get(key_of(each), ("", "")))
+                for each in shrunk.decisions
+            ),
         ),
         is_legal=all(each.toxic in ("late", "stall") for each in shrunk.schedule),
         passing=passing,
         tried=_OTHER_SEEDS,
     )
+
+
+def _needed_modes(shrunk: Shrunk) -> tuple[str, ...]:
+    """The modes without which it passes although none of their faults is left: a slow client."""
+    if shrunk.faults:
+        return ()
+    return tuple(mode for mode in modes_of(shrunk.conditions.config.mode) if mode != "normal")
 
 
 def _passing(runner: Runner, shrunk: Shrunk) -> int:

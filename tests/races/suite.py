@@ -1,11 +1,11 @@
-"""The races as a table: what to look for, how deep it lies, and whether order or time shows it."""
+"""The bugs as tables: what to look for, how deep it lies, and what shows it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from tests.races import agents, order, timing
+from tests.races import agents, faults, order, timing
 
 Program = Callable[[], Awaitable[None]]
 
@@ -52,3 +52,38 @@ AGENT_RACES = (
 )
 
 RACES = PLAIN_RACES + AGENT_RACES
+
+
+class MendedOrNot(Protocol):
+    """A program that is wrong unless it is mended."""
+
+    def __call__(self, *, mended: bool = False) -> Awaitable[None]: ...
+
+
+class FaultBug(NamedTuple):
+    """A program that is wrong under faults, and whose ``cause`` is known.
+
+    ``decisions`` is how many it takes. Of a burst that is too much for a slow client there is none:
+    the mode is the fault.
+    """
+
+    name: str
+    program: MendedOrNot
+    decisions: int
+    cause: str
+
+
+FAULT_BUGS = (
+    FaultBug("retry_duplicates", faults.retry_duplicates, 1, "fault"),
+    FaultBug("late_ack", faults.late_ack, 1, "fault"),
+    FaultBug("resume_gap", faults.resume_gap, 1, "fault"),
+    FaultBug("token_expiry_race", faults.token_expiry_race, 2, "fault"),  # both are refused
+    FaultBug("overflow_drop", faults.overflow_drop, 0, "fault"),
+    FaultBug("reconnect_storm", faults.reconnect_storm, 1, "fault"),
+    FaultBug("order_across_connections", faults.order_across_connections, 1, "fault"),
+    FaultBug("missing_timeout", faults.missing_timeout, 1, "fault"),
+    FaultBug("partial_frame", faults.partial_frame, 1, "fault"),
+    FaultBug("close_race", faults.close_race, 1, "fault"),
+    FaultBug("heartbeat_miss", faults.heartbeat_miss, 3, "fault"),  # three that are not in a row
+    FaultBug("stale_cache", faults.stale_cache, 2, "concurrency"),  # a loss, and an early read
+)
