@@ -216,7 +216,7 @@ class _Connection:
         if plan.known:
             run.take(plan, payload, number, time_ns)
         else:
-            run.pass_by(plan, number, time_ns)
+            run.pass_by(plan, payload, number, time_ns)
 
     def finish(self) -> None:
         """Judge what can be told only at the end."""

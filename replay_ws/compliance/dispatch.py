@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from replay_ws.compliance.chunks import Chunks
-from replay_ws.compliance.events import Fields, Once, Pairs, Schemas
+from replay_ws.compliance.events import Fields, Once, Pairs, Schemas, Unique
 from replay_ws.compliance.latency import Between, Gap, Total
 from replay_ws.compliance.names import Names
 from replay_ws.compliance.parts import Context, Part, Step
@@ -41,8 +41,10 @@ class Plan:
         self.steps: tuple[Step, ...] = ()
         self.reads = rules.has_runs
         """Whether its events must be decoded."""
-        if self.known:
-            steps = [(part, step) for part in rules.parts if (step := part.step(type)) is not None]
+        strange = profile.strangers and not self.ignored
+        parts = [part for part in rules.parts if self.known or (strange and part.takes_strangers)]
+        if parts:
+            steps = [(part, step) for part in parts if (step := part.step(type)) is not None]
             self.steps = tuple(step for _, step in steps)
             self.reads |= any(part.reads for part, _ in steps)
 
@@ -136,6 +138,7 @@ def _parts(profile: Profile, context: Context) -> Iterator[Part]:
         by_check.setdefault(field.name if is_named else "", []).append(field)
     for subject, fields in by_check.items():
         yield Fields(fields, context, context.asked(Rule.FIELDS, subject))
+    yield from (Unique(field, context) for field in profile.fields if field.unique)
     if profile.schema:
         yield Schemas(context)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from replay_ws.compliance.parts import Context, Part, RunState, Step, called
 from replay_ws.compliance.profile import KINDS, FieldRule, PairRule, Profile, Rule, fits
-from replay_ws.compliance.reading import NOTHING, Getter
+from replay_ws.compliance.reading import NOTHING, Getter, name_of
 from replay_ws.compliance.tally import Asked, Seen
 from replay_ws.errors import ConfigError
-from replay_ws.text import cut
+from replay_ws.text import cut, quoted
 
 FAULT_MAX = 200
 """Characters of what a schema says of an event, which may quote all of it."""
@@ -132,6 +132,47 @@ def _fault(type: str, rule: FieldRule, get: Getter, payload: Any) -> str:
     if rule.among and value not in rule.among:
         return f"the {rule.name} of {type} is none of {', '.join(map(str, rule.among))}"
     return ""
+
+
+UNIQUE_MAX = 100_000
+"""How many values of a field are remembered; what comes twice mostly does so at once."""
+
+
+class Unique(Part):
+    """A field whose value no two events of a run have."""
+
+    def __init__(self, rule: FieldRule, context: Context) -> None:
+        self.rule = rule
+        self.value = context.getter(rule.at)
+        self.asked = context.asked(Rule.FIELDS, f"{rule.name} unique")
+        self.types: set[str] = set()
+
+    def begin(self) -> dict[str, int]:
+        """Which event had a value."""
+        return {}
+
+    def step(self, type: str) -> Step | None:
+        """Look whether the value came before."""
+        if not fits(type, self.rule.of):
+            return None
+        self.types.add(type)
+        place, value_of, what = self.place, self.value, self.rule.name
+
+        def look(run: RunState, payload: Any, number: int, time_ns: int) -> None:
+            came: dict[str, int] = run.states[place]
+            name = name_of(value_of(payload))
+            before = came.setdefault(name, number) if name else number
+            if before != number:
+                message = f"{type} has the {what} {quoted(name)} of #{before}"
+                run.tally.lose(self.asked, message, Seen(type, number, time_ns), run.name)
+            elif len(came) > UNIQUE_MAX:
+                del came[next(iter(came))]
+
+        return look
+
+    def finish(self, run: RunState) -> None:
+        """Each event was one question."""
+        run.tally.ask(self.asked, run.count(self.types))
 
 
 class Schemas(Part):

@@ -12,7 +12,7 @@ from typing import Any
 
 from replay_ws.compliance.parts import Context, Part, RunState, Step, called
 from replay_ws.compliance.profile import NameRule, Rule, fits
-from replay_ws.compliance.reading import NOTHING, Getter, at, name_of
+from replay_ws.compliance.reading import NOTHING, Getter, at, holds, name_of
 from replay_ws.compliance.tally import Seen
 from replay_ws.text import quoted
 
@@ -63,7 +63,7 @@ class Names(Part):
         def look(run: RunState, payload: Any, number: int, time_ns: int) -> None:
             for item in _items(payload, rule.listed) if rule.listed else (payload,):
                 name = by(item)
-                if name is NOTHING or not _is_meant(item, rule):
+                if name is NOTHING or not holds(item, rule.when):
                     continue
                 names: dict[str, Any] = run.states[self.place]
                 name, said = name_of(name), owner(item)
@@ -106,13 +106,6 @@ def _owner_fault(said: Any, heard: Any, around: Any) -> str:
 
 def _told(owner: Any) -> str:
     return "nobody" if owner is NOTHING else quoted(name_of(owner))
-
-
-def _is_meant(item: Any, rule: NameRule) -> bool:
-    return all(
-        at(item, place) in (value if isinstance(value, list) else [value])
-        for place, value in rule.when
-    )
 
 
 def _items(payload: Any, place: tuple[str, ...]) -> Iterator[Any]:

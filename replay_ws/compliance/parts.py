@@ -81,6 +81,9 @@ class Part:
     reads = True
     """Whether it looks into events, and not only at their types and times."""
 
+    takes_strangers = False
+    """Whether it judges events of types that are not known, too, where those are a run's."""
+
     def begin(self) -> Any:
         """What it remembers of a run of which nothing came."""
         return None

@@ -11,9 +11,9 @@ that holds something counts. ``check(..., profile="my.toml")`` takes a file wher
     direction       whose events are judged: ``server``, ``client``, or both, where those of a
                     client are passed over if their type is not known
     type            where an event's type is; the first pointer to a string counts
-    envelopes       messages that wrap an event: ``when`` these places hold these values and those
-                    that it ``has`` hold anything, the type is at ``type``, or is ``as``;
-                    ``body``: and its fields are there
+    envelopes       messages that wrap an event: ``when`` these places hold these values, or one
+                    of a list, and those that it ``has`` hold anything, the type is at ``type``, or
+                    is ``as``; ``body``: and its fields are there
     aliases         other names for types
     body            where fields are looked up: each pointer below is tried within each of these
     format          whether every message must be a JSON object with a type
@@ -23,7 +23,7 @@ that holds something counts. ``check(..., profile="my.toml")`` takes a file wher
     known           further types that belong to the protocol; one that names no type knows all
     ignored         types that are passed over without a word
     strangers       whether events of types that are not known are a run's, too, so that none of
-                    them comes first or after the end: false
+                    them comes first or after the end, and a sequence of ``*`` counts them: false
     first           types that a run may begin with
     order           types whose first occurrences come in this order, where they come
     terminal        types that end a run
@@ -33,8 +33,9 @@ that holds something counts. ``check(..., profile="my.toml")`` takes a file wher
     pairs           what opens is closed: ``name``, ``open``, ``close``, ``by`` (its name)
     fields          ``of`` these types, the value ``at`` the first of these places ``is`` of this
                     kind; ``among``: and one of these; ``required``: and it is there. ``name`` is
-                    what a finding calls it.
-                    It is a check of its own, ``"fields NAME"``, if the tables below name it
+                    what a finding calls it. It is a check of its own, ``"fields NAME"``, if the
+                    tables below name it. ``unique``: and no other event of the run has it, which
+                    is a check of its own in any case, ``"fields NAME unique"``
     before          what follows what, also across directions and connections: ``then`` these types
                     come after ``first`` these, where ``by`` and ``then_by`` name the same; for
                     comparisons, as are ``pairs`` and ``scopes``, and no rule of its own
@@ -331,6 +332,7 @@ class FieldRule:
     kind: str
     among: tuple[Any, ...] = ()
     required: bool = False
+    unique: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,11 +41,21 @@ def at(value: Any, pointer: Pointer) -> Any:
 def envelope_of(payload: Any, profile: Profile) -> Envelope | None:
     """The envelope that an event comes in, if it comes in one."""
     for envelope in profile.envelopes:
-        if all(at(payload, place) == wanted for place, wanted in envelope.when) and all(
+        if holds(payload, envelope.when) and all(
             at(payload, place) is not NOTHING for place in envelope.has
         ):
             return envelope
     return None
+
+
+def holds(payload: Any, when: tuple[tuple[Pointer, Any], ...]) -> bool:
+    """Whether places hold these values, or one of a list."""
+    return all(at(payload, place) in choices(wanted) for place, wanted in when)
+
+
+def choices(wanted: Any) -> list[Any]:
+    """The values that a place may hold, of which a profile names one, or a list."""
+    return wanted if isinstance(wanted, list) else [wanted]
 
 
 def type_of(payload: Any, profile: Profile) -> str:
@@ -69,7 +79,9 @@ def type_of(payload: Any, profile: Profile) -> str:
 def envelopes_by_type(profile: Profile) -> frozenset[str] | None:
     """The types that only envelopes have, where an event says in one key which it is, else None."""
     first = profile.type[0] if profile.type else ()
-    said = [dict(envelope.when).get(first) for envelope in profile.envelopes]
+    said = [
+        name for envelope in profile.envelopes for name in choices(dict(envelope.when).get(first))
+    ]
     wrapped = [name for name in said if isinstance(name, str)]
     return frozenset(wrapped) if len(first) == 1 and len(wrapped) == len(said) else None
 

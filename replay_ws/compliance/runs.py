@@ -40,12 +40,14 @@ class Run(RunState):
         if plan.terminal:
             self.ended = type
 
-    def pass_by(self, plan: Plan, number: int, time_ns: int) -> None:
-        """Judge only the place of an event, of whose type nothing is known."""
+    def pass_by(self, plan: Plan, payload: Any, number: int, time_ns: int) -> None:
+        """Judge only the place of an event, of whose type nothing is known, and its number."""
         if self.last is None:
             self._begin(plan, number, time_ns)
         if self.ended:
             self._go_on(plan, number, time_ns)
+        for step in plan.steps:
+            step(self, payload, number, time_ns)
         self.last = (plan.type, number, time_ns)
 
     def finish(self) -> None:

@@ -25,6 +25,8 @@ class Streams:
 class Sequence(Part):
     """One number that grows."""
 
+    takes_strangers = True
+
     def __init__(self, rule: SequenceRule, context: Context) -> None:
         self.rule = rule
         self.value = context.getter(rule.at)

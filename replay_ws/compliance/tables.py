@@ -308,6 +308,7 @@ _KEYS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
         "is": _kind,
         "among": _values,
         "required": _flag,
+        "unique": _flag,
     },
 }
 _CLASSES: Mapping[str, type] = {

@@ -20,7 +20,7 @@ from typing import NamedTuple, TypeAlias
 
 from replay_ws.compliance import Profile
 from replay_ws.compliance.profile import BeforeRule, fits
-from replay_ws.compliance.reading import namer, typer
+from replay_ws.compliance.reading import choices, namer, typer
 from replay_ws.diff.keys import comparable
 from replay_ws.diff.model import Category, Divergence
 from replay_ws.diff.pairing import ORDERS, Order, Pair, Pairs
@@ -87,7 +87,8 @@ def _kinds_to_read(columns: Columns, profile: Profile, rules: tuple[BeforeRule, 
     """Numbers of the types that a rule may be about; an envelope hides which type it holds."""
     told = {name for rule in rules for name in (*rule.first, *rule.then)}
     told |= {alias for alias, name in profile.aliases.items() if fits(name, tuple(told))}
-    told |= {str(value) for envelope in profile.envelopes for _, value in envelope.when}
+    wanted = (value for envelope in profile.envelopes for _, value in envelope.when)
+    told |= {str(value) for each in wanted for value in choices(each)}
     if profile.type[:1] != (("type",),) or not all(envelope.when for envelope in profile.envelopes):
         return {*range(len(columns.types))}
     names = tuple(sorted(told))

@@ -242,6 +242,17 @@ def test_an_event_without_a_type_is_a_stranger() -> None:
     ]
 
 
+def test_a_sequence_counts_strangers_if_they_are_events_of_a_run() -> None:
+    numbered = STRANGERS + '[sequence]\nof = ["*"]\nat = ["/n"]'
+    story = [{"type": type, "n": n} for n, type in enumerate(("begin", "odd", "more", "end"))]
+    assert judged(numbered, *story).ok
+    assert told(judged(numbered, *story[:1], *story[2:])) == [
+        (1, "more has number 2, where 1 comes next")
+    ]
+    alone = numbered.replace("true", "false")
+    assert (2, "more has number 2, where 1 comes next") in told(judged(alone, *story))
+
+
 def test_what_is_ignored_is_no_stranger() -> None:
     assert judged(STRANGERS + 'ignored = ["ping"]', "ping", "begin", "end", "ping").ok
 
@@ -334,3 +345,42 @@ def test_a_field_can_be_among_some_values_only() -> None:
     assert judged(profile, {"type": "a", "role": "user"}, {"type": "a", "role": 5}).ok
     report = judged(profile, {"type": "a", "role": "robot"})
     assert told(report) == [(0, "the role of a is none of user, 5")]
+
+
+UNIQUE = """[[fields]]
+of = ["*"]
+name = "id"
+at = ["/id"]
+is = "string"
+unique = true
+"""
+
+
+def test_a_field_that_is_unique_has_a_value_once_in_a_run() -> None:
+    events = [{"type": "a", "id": "1"}, {"type": "b", "id": "2"}, {"type": "a", "id": "1"}]
+    assert told(judged(UNIQUE, *events)) == [(2, 'a has the id "1" of #0')]
+    assert judged(UNIQUE, *events[:2], {"type": "a"}, {"type": "a"}).ok
+
+
+def test_whether_a_field_is_unique_is_a_check_of_its_own() -> None:
+    lenient = UNIQUE + '[severity]\n"fields id unique" = "warning"'
+    report = judged(lenient, {"type": "a", "id": "1"}, {"type": "a", "id": "1"})
+    assert [(f.subject, f.severity) for f in report.findings] == [("id unique", Severity.WARNING)]
+
+
+ENVELOPE = """known = ["wrapped", "ended"]
+[[envelopes]]
+when = { "/type" = ["note", "message"] }
+as = "wrapped"
+
+[[envelopes]]
+when = { "/state" = ["done", "failed"] }
+as = "ended"
+"""
+
+
+def test_an_envelope_is_told_by_one_of_several_values() -> None:
+    events = [{"type": "note"}, {"type": "message"}, {"type": "x", "state": "failed"}]
+    assert told(judged(ENVELOPE, *events)) == []
+    report = judged(ENVELOPE, {"type": "x", "state": "open"}, {"type": "other"})
+    assert [f.message for f in report.findings] == ['unknown type "x"', 'unknown type "other"']
