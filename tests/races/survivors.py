@@ -1,4 +1,4 @@
-"""An agent that claims to survive every mode: what it sends arrives, once and in order, in the end."""
+"""Agents that claim to survive every mode: what they send arrives in the end, once and in order."""
 
 from __future__ import annotations
 

@@ -38,7 +38,12 @@ class App:
         self.answered = False
         if "another task" in self.edits:
             asyncio.get_running_loop().create_task(self.chat(), name="chat")
+        if "another thought" in self.edits:
+            asyncio.get_running_loop().create_task(self.think(), name="thought")
         await asyncio.gather(self.answer(), self.watchdog())
+
+    async def think(self) -> None:
+        await asyncio.sleep(10)
 
     async def chat(self) -> None:
         for number in range(3):
@@ -101,6 +106,11 @@ def test_a_repro_leaves_the_same_bytes(path: Path) -> None:
 def test_it_survives_an_edit_elsewhere_in_the_program(path: Path) -> None:
     verdict = load_repro(path).run(ProgramTarget(App("another task")))
     assert verdict.state is State.FAILS
+
+
+def test_it_leaves_the_same_bytes_where_an_edit_says_nothing(path: Path) -> None:
+    verdict = load_repro(path).run(ProgramTarget(App("another thought")))
+    assert (verdict.state, verdict.is_same) == (State.FAILS, True)
 
 
 def test_it_needs_no_seed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
