@@ -20,9 +20,10 @@ from typing import Any, TypeAlias
 
 from replay_ws.compliance.dispatch import Plan, Rules, rules_of
 from replay_ws.compliance.loading import load_profile
-from replay_ws.compliance.profile import DIRECTIONS, Profile
+from replay_ws.compliance.profile import Profile
 from replay_ws.compliance.reading import foreign_in, is_suspect
 from replay_ws.compliance.report import Report, score, share
+from replay_ws.compliance.rules import DIRECTIONS
 from replay_ws.compliance.runs import Run
 from replay_ws.compliance.tally import Seen, Tally
 from replay_ws.events.columns import Columns

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from replay_ws.compliance.parts import Context, Part, RunState, Step, called
-from replay_ws.compliance.profile import ChunkRule, Profile, fits
+from replay_ws.compliance.profile import Profile
 from replay_ws.compliance.reading import NOTHING, Getter, name_of
+from replay_ws.compliance.rules import ChunkRule, fits
 from replay_ws.compliance.scopes import Scope
 from replay_ws.compliance.tally import Seen
 from replay_ws.text import quoted

@@ -13,9 +13,10 @@ from replay_ws.compliance.events import Fields, Once, Pairs, Schemas, Unique
 from replay_ws.compliance.latency import Between, Gap, Total
 from replay_ws.compliance.names import Names
 from replay_ws.compliance.parts import Context, Part, Step
-from replay_ws.compliance.profile import FieldRule, NameRule, Profile, Rule, check_name, fits
+from replay_ws.compliance.profile import Profile, check_name
 from replay_ws.compliance.protocol import Protocol
 from replay_ws.compliance.reading import envelopes_by_type, typer
+from replay_ws.compliance.rules import FieldRule, NameRule, Rule, fits
 from replay_ws.compliance.scopes import Scope
 from replay_ws.compliance.sequence import Sequence
 from replay_ws.errors import ConfigError, unknown

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from replay_ws.compliance.parts import Context, Part, RunState, Step, called
-from replay_ws.compliance.profile import KINDS, FieldRule, PairRule, Profile, Rule, fits
+from replay_ws.compliance.profile import Profile
 from replay_ws.compliance.reading import NOTHING, Getter, name_of
+from replay_ws.compliance.rules import KINDS, FieldRule, PairRule, Rule, fits
 from replay_ws.compliance.tally import Asked, Seen
 from replay_ws.errors import ConfigError
 from replay_ws.text import cut, quoted

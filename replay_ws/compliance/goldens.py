@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
-from replay_ws.compliance.profile import Pointer
 from replay_ws.compliance.reading import at
+from replay_ws.compliance.rules import Pointer
 from replay_ws.events.log import Op
 from replay_ws.events.model import Event
 

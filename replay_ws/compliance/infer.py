@@ -25,9 +25,10 @@ from replay_ws.compliance.goldens import (
     terminals,
     type_places,
 )
-from replay_ws.compliance.profile import Pointer, Profile
+from replay_ws.compliance.profile import Profile
 from replay_ws.compliance.proposal import Entry, Proposal, pointer_text
 from replay_ws.compliance.reading import at
+from replay_ws.compliance.rules import Pointer
 from replay_ws.compliance.spans import Span, Spans
 from replay_ws.errors import ConfigError
 from replay_ws.events.model import Event

@@ -9,7 +9,7 @@ from typing import Any
 
 from replay_ws.clock import time_text
 from replay_ws.compliance.parts import Context, Part, RunState, Step
-from replay_ws.compliance.profile import Rule, Span, fits
+from replay_ws.compliance.rules import Rule, Span, fits
 from replay_ws.compliance.tally import Asked, Seen
 
 

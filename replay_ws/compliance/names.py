@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from replay_ws.compliance.parts import Context, Part, RunState, Step, called
-from replay_ws.compliance.profile import NameRule, Rule, fits
 from replay_ws.compliance.reading import NOTHING, Getter, at, holds, name_of
+from replay_ws.compliance.rules import NameRule, Rule, fits
 from replay_ws.compliance.tally import Seen
 from replay_ws.text import quoted
 

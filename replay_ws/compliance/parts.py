@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from replay_ws.compliance.profile import Profile, Rule, Severity, check_name
+from replay_ws.compliance.profile import Profile, check_name
 from replay_ws.compliance.reading import Getter, Namer, getter, namer
+from replay_ws.compliance.rules import Rule, Severity
 from replay_ws.compliance.tally import Asked, Tally
 from replay_ws.text import quoted
 

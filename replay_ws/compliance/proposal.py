@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from replay_ws.compliance.loading import parse_profile
-from replay_ws.compliance.profile import Pointer, Profile
+from replay_ws.compliance.profile import Profile
+from replay_ws.compliance.rules import Pointer
 from replay_ws.text import clean, toml
 
 WIDTH = 100

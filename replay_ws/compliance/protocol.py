@@ -10,7 +10,7 @@ from typing import Any
 
 from replay_ws.compliance.automaton import Automaton
 from replay_ws.compliance.parts import Context, Part, RunState, Step, any_of
-from replay_ws.compliance.profile import Rule
+from replay_ws.compliance.rules import Rule
 from replay_ws.compliance.tally import Seen
 from replay_ws.text import quoted
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from math import isfinite
 from typing import Any, TypeAlias
 
-from replay_ws.compliance.profile import Envelope, Pointer, Profile
+from replay_ws.compliance.profile import Profile
+from replay_ws.compliance.rules import Envelope, Pointer
 from replay_ws.events.log import Op
 from replay_ws.events.model import Event
 

@@ -9,7 +9,7 @@ from math import fsum
 from typing import Any
 
 from replay_ws.clock import time_text
-from replay_ws.compliance.profile import Rule, Severity
+from replay_ws.compliance.rules import Rule, Severity
 from replay_ws.text import NAME_MAX, clean, cut, quoted
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from replay_ws.compliance.dispatch import Plan, Rules
 from replay_ws.compliance.parts import RunState, any_of
-from replay_ws.compliance.profile import fits
+from replay_ws.compliance.rules import fits
 from replay_ws.compliance.tally import Asked, Seen, Tally
 
 NAMELESS = "an event without a type"

@@ -11,8 +11,8 @@ from collections import Counter
 from typing import Any
 
 from replay_ws.compliance.parts import Context, Part, RunState, Step, called
-from replay_ws.compliance.profile import Rule, ScopeRule, Severity, fits
 from replay_ws.compliance.reading import NOTHING, name_of
+from replay_ws.compliance.rules import Rule, ScopeRule, Severity, fits
 from replay_ws.compliance.tally import Asked, Seen
 from replay_ws.text import quoted
 

@@ -6,8 +6,8 @@ from collections import Counter
 from typing import Any
 
 from replay_ws.compliance.parts import Context, Part, RunState, Step
-from replay_ws.compliance.profile import Rule, SequenceRule, Severity, fits
 from replay_ws.compliance.reading import NOTHING
+from replay_ws.compliance.rules import Rule, SequenceRule, Severity, fits
 from replay_ws.compliance.tally import Seen
 from replay_ws.text import quoted
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from replay_ws.compliance.goldens import ID, Run, Seen, grouped, leaves, likeliest
-from replay_ws.compliance.profile import Pointer
 from replay_ws.compliance.reading import at
+from replay_ws.compliance.rules import Pointer
 
 Thread: TypeAlias = "list[Seen]"
 """The events of a run that hold one name."""

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from replay_ws.compliance import expression
 from replay_ws.compliance.positions import Path, line_of, shown
-from replay_ws.compliance.profile import (
+from replay_ws.compliance.profile import Profile
+from replay_ws.compliance.rules import (
     DIRECTIONS,
     KINDS,
     BeforeRule,
@@ -21,7 +22,6 @@ from replay_ws.compliance.profile import (
     NameRule,
     PairRule,
     Pointer,
-    Profile,
     Rule,
     ScopeRule,
     SequenceRule,

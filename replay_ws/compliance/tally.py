@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from replay_ws.compliance.profile import Profile, Rule, Severity
+from replay_ws.compliance.profile import Profile
 from replay_ws.compliance.report import Check, Finding
+from replay_ws.compliance.rules import Rule, Severity
 from replay_ws.text import clean, cut
 
 MESSAGE_MAX = 1_000

@@ -19,8 +19,8 @@ from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
 from replay_ws.compliance import Profile
-from replay_ws.compliance.profile import BeforeRule, fits
 from replay_ws.compliance.reading import choices, namer, typer
+from replay_ws.compliance.rules import BeforeRule, fits
 from replay_ws.diff.keys import comparable
 from replay_ws.diff.model import Category, Divergence
 from replay_ws.diff.pairing import ORDERS, Order, Pair, Pairs

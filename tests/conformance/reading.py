@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from replay_ws.compliance import check
-from replay_ws.compliance.profile import Severity
+from replay_ws.compliance.rules import Severity
 from tests.conformance.mutants import Stream
 from tests.helpers import event
 

@@ -10,7 +10,7 @@ import pytest
 
 from replay_ws.compliance import check, parse_profile
 from replay_ws.compliance.automaton import Automaton
-from replay_ws.compliance.profile import Rule
+from replay_ws.compliance.rules import Rule
 from replay_ws.events.model import Event
 from tests.helpers import event
 

@@ -7,7 +7,7 @@ import pytest
 from replay_ws.compliance import Profile, check
 from replay_ws.compliance.chains import chain
 from replay_ws.compliance.infer import infer
-from replay_ws.compliance.profile import Concat, PairRule
+from replay_ws.compliance.rules import Concat, PairRule
 from replay_ws.errors import ConfigError
 from replay_ws.events.model import Event
 from tests.helpers import event

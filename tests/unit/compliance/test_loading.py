@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from replay_ws.compliance import load_profile, parse_profile, profile_names
-from replay_ws.compliance.profile import PairRule, Profile
+from replay_ws.compliance.profile import Profile
+from replay_ws.compliance.rules import PairRule
 from replay_ws.errors import ConfigError
 
 
