@@ -13,6 +13,7 @@ from replay_ws.compliance.events import Fields, Once, Pairs, Schemas, Unique
 from replay_ws.compliance.latency import Between, Gap, Total
 from replay_ws.compliance.names import Names
 from replay_ws.compliance.parts import Context, Part, Step
+from replay_ws.compliance.patches import Patches
 from replay_ws.compliance.profile import Profile, check_name
 from replay_ws.compliance.protocol import Protocol
 from replay_ws.compliance.reading import envelopes_by_type, typer
@@ -124,6 +125,7 @@ def _parts(profile: Profile, context: Context) -> Iterator[Part]:
         yield Chunks(profile, context, scopes)
     yield from scopes.values()
     yield from _names(profile, context)
+    yield from (Patches(rule, context) for rule in profile.patches)
     yield from (Sequence(rule, context) for rule in profile.sequence)
     if profile.protocol:
         yield Protocol(context)

@@ -109,7 +109,7 @@ def _whole(source: Source, chain: tuple[str, ...]) -> tuple[dict[str, Any], Prof
 
 GROWING = {
     *("required", "known", "ignored", "first", "order", "terminal", "after_terminal", "restart"),
-    *("at_most_once", "must", "envelopes", "chunks", "names", "fields", "before"),
+    *("at_most_once", "must", "envelopes", "chunks", "names", "patches", "fields", "before"),
     *("aliases", "required_if", "latency", "schema", "volatile", "severity", "weights"),
 }
 """Lists and tables to which a profile adds; it replaces other values."""

@@ -60,28 +60,31 @@ class Names(Part):
     def _look(self, type: str, rule: NameRule, by: Getter, owner: Getter) -> Step:
         anew, first = fits(type, rule.anew), fits(type, rule.first)
 
-        def look(run: RunState, payload: Any, number: int, time_ns: int) -> None:
-            for item in _items(payload, rule.listed) if rule.listed else (payload,):
-                name = by(item)
-                if name is NOTHING or not holds(item, rule.when):
-                    continue
-                names: dict[str, Any] = run.states[self.place]
-                name, said = name_of(name), owner(item)
-                if anew:
-                    names[name] = said
-                    continue
-                heard, around = names.get(name, UNHEARD), self._around(run, item)
-                fault = _owner_fault(said, heard, around)
-                if heard is UNHEARD and first:
-                    inherits = said is NOTHING and around is not UNHEARD
-                    names[name] = around if inherits else said
-                elif heard is UNHEARD and rule.known:
-                    fault = f"came, but no such {self.kind} did"
-                if fault:
-                    seen = Seen(type, number, time_ns)
-                    run.tally.lose(self.asked, f"{called(type, name)} {fault}", seen, run.name)
+        def look(run: RunState, item: Any, number: int, time_ns: int) -> None:
+            name = by(item)
+            if name is NOTHING or (rule.when and not holds(item, rule.when)):
+                return
+            names: dict[str, Any] = run.states[self.place]
+            name, said = name_of(name), owner(item)
+            if anew:
+                names[name] = said
+                return
+            heard, around = names.get(name, UNHEARD), self._around(run, item)
+            fault = _owner_fault(said, heard, around)
+            if heard is UNHEARD and first:
+                inherits = said is NOTHING and around is not UNHEARD
+                names[name] = around if inherits else said
+            elif heard is UNHEARD and rule.known:
+                fault = f"came, but no such {self.kind} did"
+            if fault:
+                seen = Seen(type, number, time_ns)
+                run.tally.lose(self.asked, f"{called(type, name)} {fault}", seen, run.name)
 
-        return look
+        def look_at_each(run: RunState, payload: Any, number: int, time_ns: int) -> None:
+            for item in _items(payload, rule.listed):
+                look(run, item, number, time_ns)
+
+        return look_at_each if rule.listed else look
 
     def _around(self, run: RunState, payload: Any) -> Any:
         """The owner of what this one is part of, if it is."""

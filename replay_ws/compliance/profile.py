@@ -94,6 +94,9 @@ whose an event is; ``end`` types close what is theirs, ``end_all`` types all tha
     listed            the list (``/messages``, ``/messages/*/calls``) whose items are spoken of
     when              only where these places hold these values, or one of a list
 
+``[[patches]]`` are documents that ``whole`` types tell, ``whole_at`` a place, and ``patch`` types
+change: at ``patch_at`` is a JSON Patch (RFC 6902), and it applies. ``by`` names one of several.
+
 ``[sequence]`` (or several, as ``[[sequence]]``): ``of`` these types, the number ``at`` this place
 begins with ``start`` (with any if not said) and grows by ``step`` (1), in each stream that ``per``
 names by itself. ``duplicate`` and ``gap`` are ``error``, ``warning`` or ``ok``.
@@ -124,6 +127,7 @@ from replay_ws.compliance.rules import (
     LatencyRule,
     NameRule,
     PairRule,
+    PatchRule,
     Pointer,
     Rule,
     ScopeRule,
@@ -163,6 +167,7 @@ class Profile:
     chunks: tuple[ChunkRule, ...] = ()
     lanes: LaneRule = field(default_factory=LaneRule)
     names: tuple[NameRule, ...] = ()
+    patches: tuple[PatchRule, ...] = ()
     sequence: tuple[SequenceRule, ...] = ()
     latency: LatencyRule = field(default_factory=LatencyRule)
     protocol: str = ""
@@ -191,6 +196,7 @@ class Profile:
             *(rule.of for rule in self.chunks),
             *(self.lanes.end, self.lanes.end_all),
             *(names for rule in self.names for names in (rule.first, rule.then, rule.anew)),
+            *(names for rule in self.patches for names in (rule.whole, rule.patch)),
             *(rule.of for rule in self.sequence),
             *(names for span in spans for names in (span.from_, span.to)),
         )

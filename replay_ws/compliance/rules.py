@@ -22,6 +22,7 @@ class Rule(StrEnum):
     TERMINAL = "terminal"
     AFTER_TERMINAL = "after_terminal"
     NAMES = "names"
+    PATCHES = "patches"
     SEQUENCE = "sequence"
     PROTOCOL = "protocol"
     LATENCY = "latency"
@@ -164,6 +165,18 @@ class NameRule:
     inside_by: tuple[Pointer, ...] = ()
     listed: Pointer = ()
     when: tuple[tuple[Pointer, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PatchRule:
+    """Events that tell a document, and those that change it."""
+
+    name: str
+    whole: tuple[str, ...]
+    whole_at: tuple[Pointer, ...]
+    patch: tuple[str, ...]
+    patch_at: tuple[Pointer, ...]
+    by: tuple[Pointer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,13 +25,6 @@ from tests.conformance.reading import (
 
 FIXTURES = Path(ag_ui_validate.__file__).parent / "spec" / "fixtures"
 
-NOT_OF_A_PROFILE = {
-    "AGUI302": "whether a patch applies asks for the state that it changes",
-    "AGUI303": "what is in a patch; RFC 6902 has a grammar of its own",
-}
-"""Errors of ag-ui-validate that the strict profile does not have, and why."""
-
-
 OF_CHUNKS = ("AGUI104", "AGUI204", "AGUI205")
 """What it says of chunks where it takes any event for their end: a client lets those pass that are
 of others, and some. So it knows no lanes."""
@@ -143,20 +136,19 @@ def test_the_strict_profile_has_the_errors_of_the_client_and_of_the_validator() 
         due = [verdict for verdict in (base, theirs) if verdict.index >= 0]
         expected = min(due, default=Verdict(-1, ""))
         if ours.index != expected.index:
-            of_chunks = expected.why in OF_CHUNKS and has_chunks(streams[name])
-            assert of_chunks or expected.why in NOT_OF_A_PROFILE, (name, expected, ours)
+            assert expected.why in OF_CHUNKS, (name, expected, ours)
+            assert has_chunks(streams[name]), (name, expected, ours)
             explained += 1
-    assert explained < len(streams) / 50
+    assert explained < len(streams) / 100
 
 
 def fixtures_of_errors() -> list[Path]:
     """The fixtures of rules that are errors there, and that a profile can have."""
     paths = (FIXTURES / "invalid").glob("*/stream.jsonl")
-    apart = {*NOT_OF_A_PROFILE, "AGUI502"}
     return sorted(
         path
         for path in paths
-        if RULES[_rule(path)].severity == "error" and _rule(path) not in apart
+        if RULES[_rule(path)].severity == "error" and _rule(path) != "AGUI502"
     )
 
 
