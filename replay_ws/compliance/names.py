@@ -30,6 +30,8 @@ class Names(Part):
         self.rules = [(rule, get(rule.by), get(rule.owner)) for rule in rules]
         self.inside = get(next((r.inside_by for r in rules if r.inside_by), ()))
         self.around: Names | None = None
+        self.chunks = tuple(type for rule in context.profile.chunks for type in rule.of)
+        """Types that speak of what is open when they name nothing."""
         self.types: set[str] = set()
 
     def begin(self) -> dict[str, Any]:
@@ -59,10 +61,13 @@ class Names(Part):
 
     def _look(self, type: str, rule: NameRule, by: Getter, owner: Getter) -> Step:
         anew, first = fits(type, rule.anew), fits(type, rule.first)
+        needs_name = bool(rule.listed) or fits(type, self.chunks)
 
         def look(run: RunState, item: Any, number: int, time_ns: int) -> None:
             name = by(item)
-            if name is NOTHING or (rule.when and not holds(item, rule.when)):
+            if name is NOTHING and needs_name:
+                return
+            if rule.when and not holds(item, rule.when):
                 return
             names: dict[str, Any] = run.states[self.place]
             name, said = name_of(name), owner(item)

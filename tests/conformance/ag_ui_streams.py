@@ -22,7 +22,9 @@ def _event(type: str, *fields: str) -> dict[str, Any]:
 WHOLE: dict[str, Any] = {
     "NOTHING": {},
     "NO_PATCH": [],
+    "NULL": None,
     "SUCCESS": {"type": "success"},
+    "INTERRUPT": {"type": "interrupt", "interrupts": [{"id": "i", "subagentRunId": None}]},
     "HISTORY": [
         {"id": "m1", "role": "assistant", "toolCalls": [{"id": "c1", "type": "function"}]},
         {"id": "m2", "role": "assistant", "subagentRunId": "s1"},
@@ -140,3 +142,30 @@ WRITTEN: dict[str, Stream] = {
     "a run that failed at once": told("RUN_ERROR message=m", BEGIN, END),
     "a type of the future": told(BEGIN, "FUTURE", "STATE_SNAPSHOT snapshot=NOTHING", END),
 }
+
+OTHERWISE: dict[str, Stream] = {
+    "a retired name opens twice: it has no id, and the client makes up one each time": told(
+        BEGIN, "THINKING_START", "THINKING_START", "THINKING_END", END
+    ),
+    "null is an id, and not the one of what has none; to us both name nothing": told(
+        BEGIN, "TEXT_MESSAGE_START", "TEXT_MESSAGE_END messageId=NULL", END
+    ),
+    "a call of the history is the parent's, as is its message; we know only the message": told(
+        BEGIN,
+        "MESSAGES_SNAPSHOT messages=HISTORY",
+        "TOOL_CALL_START toolCallId=c1 toolCallName=x subagentRunId=s1",
+        "TOOL_CALL_END toolCallId=c1",
+        END,
+    ),
+    "a result takes the id of a message that chunks are still making": told(
+        BEGIN,
+        "TEXT_MESSAGE_CHUNK messageId=k1 delta=a subagentRunId=s1",
+        "TOOL_CALL_RESULT messageId=k1 toolCallId=c1 content=x",
+        "TEXT_MESSAGE_CHUNK delta=b subagentRunId=s1",
+        END,
+    ),
+    "an interrupt in the outcome of a run has null for its subagent": told(
+        BEGIN, "RUN_FINISHED threadId=t runId=r outcome=INTERRUPT"
+    ),
+}
+"""Streams on which the client decides otherwise than the profile, by what is otherwise."""

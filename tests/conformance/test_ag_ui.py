@@ -12,7 +12,7 @@ import pytest
 from ag_ui_validate import RULES, Validator
 
 from replay_ws.compliance import load_profile
-from tests.conformance.ag_ui_streams import RETIRED, WRITTEN
+from tests.conformance.ag_ui_streams import OTHERWISE, RETIRED, WRITTEN
 from tests.conformance.mutants import MISTAKES, Stream, mutants, one_doubled, one_moved, one_renamed
 from tests.conformance.reading import (
     STREAMS,
@@ -75,6 +75,15 @@ def test_retired_names_are_read_as_those_of_today() -> None:
     for name, one, two, opened_twice in zip(streams, ours, theirs, twice, strict=True):
         assert opened_twice or one.index == two.index, (name, one, two)
     assert sum(twice) < 100
+
+
+@pytest.mark.readers
+def test_all_that_is_known_to_be_otherwise_is_otherwise() -> None:
+    """Of 30,000 mutants of all streams here 19 differed, in these ways."""
+    theirs = read_by("verify_events.mjs", OTHERWISE.values())
+    ours = judged_by("ag-ui-1.0", OTHERWISE.values())
+    same = [name for name, a, b in zip(OTHERWISE, ours, theirs, strict=True) if a.index == b.index]
+    assert same == []
 
 
 def one_given_away(stream: Stream, rng: random.Random, bases: Mapping[str, Stream]) -> None:

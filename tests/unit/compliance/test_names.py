@@ -44,6 +44,12 @@ def test_what_nobody_was_said_to_own_belongs_to_nobody_in_particular() -> None:
     assert told(report) == [(1, "text", message)]
 
 
+def test_an_event_without_a_name_speaks_of_what_has_none() -> None:
+    mine, yours = ({"of": who} for who in ("me", "you"))
+    report = judged(NAMES, {"type": "start", **mine}, {"type": "more", **yours})
+    assert told(report) == [(1, "text", 'more is said to belong to "you", but belongs to "me"')]
+
+
 def test_what_is_brought_up_anew_may_belong_to_another() -> None:
     mine, yours = ({"id": "a", "of": who} for who in ("me", "you"))
     report = judged(
