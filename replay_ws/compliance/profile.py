@@ -59,7 +59,8 @@ A check is named as a report names it: ``"pairs tool"``; its rule alone, ``"pair
     must_close_before types before which every one is closed. Where such a type closes the scope
                       that ``inside`` names, it speaks of those only that are inside of that one
     at_end            what one means that is open at the end of the run: as ``severity``, or ``ok``
-    inside            a scope of which one must be open; ``inside_by``: which one. An event that
+    inside            a scope of which one must be open; ``inside_by``: which one, or
+                      ``inside_by_all``: several places that name it together. An event that
                       names none need not be inside. ``inside_closed``: one that was will do
     reuse             whether a closed name may open again: true
     reopen            what it means to open while open: ``error``, ``warning`` or ``ok``

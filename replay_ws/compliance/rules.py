@@ -119,6 +119,7 @@ class ScopeRule:
     at_end: Severity | None = None
     inside: str = ""
     inside_by: tuple[Pointer, ...] = ()
+    inside_by_all: tuple[Pointer, ...] = ()
     inside_closed: bool = False
     reuse: bool = True
     reopen: Severity = Severity.ERROR

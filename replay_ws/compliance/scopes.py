@@ -49,7 +49,10 @@ class Scope(Part):
         self.rule = rule
         self.what = rule.name
         self.name = context.namer(rule.by_all or rule.by, joined=bool(rule.by_all))
-        self.parent_name = context.namer(rule.inside_by)
+        self.parent_name = context.namer(
+            rule.inside_by_all or rule.inside_by, joined=bool(rule.inside_by_all)
+        )
+        self.names_parent = bool(rule.inside_by_all or rule.inside_by)
         self.parent_place = context.places.get(rule.inside, -1)
         self.parent: Scope | None = None
         self.remembers = not rule.reuse
@@ -201,9 +204,7 @@ class Scope(Part):
             ended = of_parent.name(payload) if of_parent else None
             seen = Seen(type, number, time_ns)
             for name, one in open.items():
-                if one.late or not (
-                    ended is None or not self.rule.inside_by or one.parent == ended
-                ):
+                if one.late or not (ended is None or not self.names_parent or one.parent == ended):
                     continue
                 one.late = True
                 since = f"open since #{one.seen.number}"
@@ -216,12 +217,12 @@ class Scope(Part):
 
     def _open(self, run: RunState, spans: Spans, name: str, payload: Any, seen: Seen) -> Opened:
         parent = self.parent_name(payload)
-        if self.parent_place >= 0 and (parent or not self.rule.inside_by):
+        if self.parent_place >= 0 and (parent.strip() or not self.names_parent):
             spans.asked["inside"] += 1
             outside: Spans = run.states[self.parent_place]
             places = (outside.open, outside.closed) if self.rule.inside_closed else (outside.open,)
-            if not any(parent in names if self.rule.inside_by else names for names in places):
-                outer = self.rule.inside + (f" {quoted(parent)}" if parent else "")
+            if not any(parent in names if self.names_parent else names for names in places):
+                outer = self.rule.inside + (f" {quoted(parent.strip())}" if parent else "")
                 verb = "was" if self.rule.inside_closed else "is"
                 message = f"{called(seen.type, name)} came, but no {outer} {verb} open"
                 run.tally.lose(self.inside, message, seen, run.name)

@@ -259,6 +259,7 @@ _KEYS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
         "at_end": _severity,
         "inside": _text,
         "inside_by": _pointers,
+        "inside_by_all": _pointers,
         "inside_closed": _flag,
         "reuse": _flag,
         "reopen": _severity,

@@ -150,6 +150,39 @@ def test_a_scope_inside_of_one_that_nothing_names_needs_any() -> None:
     assert told(report) == [(2, "text inside", 'start "a" came, but no run is open')]
 
 
+def test_several_places_can_name_together_what_a_scope_is_inside_of() -> None:
+    profile = """
+    name = "p"
+    [[scopes]]
+    name = "part"
+    open = ["part"]
+    close = ["part.end"]
+    by_all = ["/item", "/index"]
+    [[scopes]]
+    name = "text"
+    cont = ["more"]
+    close = ["end"]
+    by_all = ["/item", "/index"]
+    implicit = true
+    inside = "part"
+    inside_by_all = ["/item", "/index"]
+    must_close_before = ["part.end"]
+    """
+
+    def of(type: str, index: int) -> dict[str, Any]:
+        return {"type": type, "item": "a", "index": index}
+
+    begun = [of("part", 0), of("part", 1), of("more", 0), of("more", 1), of("end", 0)]
+    report = judged(profile, *begun, of("part.end", 0), of("more", 0), of("part.end", 1))
+    assert told(report) == [
+        (3, "text closed", 'text "a 1", open since #3, was not closed before part.end'),
+        (6, "text inside", 'more "a 0" came, but no part "a 0" is open'),
+        (6, "text at end", 'text "a 0" was never closed'),
+    ]
+    unnamed = told(judged(profile, {"type": "more"}, {"type": "end"}))
+    assert unnamed == []
+
+
 def test_a_scope_inside_of_one_that_was_open_will_do_where_the_profile_says_so() -> None:
     profile = TEXT + 'inside = "text"\ninside_by = "/in"\n'
     stream = ("start/a", "end/a", {"type": "start", "id": "b", "in": "a"}, "end/b")
