@@ -48,6 +48,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "hunt": "Run TARGET under many seeds and modes, and group what fails.",
         "shrink": "Shrink a failure of TARGET to what it takes; keep it as a repro.",
         "repro": "Run what a repro says: does it still fail?",
+        "history": "Say what hunts found over time, and what seems fixed.",
     },
     "Cassettes": {
         "cat": "Print a cassette, one line per event.",

@@ -13,6 +13,7 @@ from replay_ws.hunter.failure import Failure, Signature
 from replay_ws.hunter.hunt import Group, Hunt
 from replay_ws.hunter.repro import Repro, State, Verdict
 from replay_ws.hunter.statistics import percent
+from replay_ws.report.annotations import Case, page_text
 from replay_ws.report.blocks import Block, Line, Tone, command, plural
 from replay_ws.report.plans import decision_dict
 from replay_ws.text import clean, cut
@@ -63,6 +64,22 @@ class Hunted:
             yield Line(f"   … and {more}; --json has all", Tone.QUIET)
         for note in hunt.notes:
             yield Line(f"note: {note}", Tone.QUIET)
+
+    def cases(self) -> list[Case]:
+        """The same for JUnit: a test for each group, or one that passed."""
+        page = page_text(self)
+        groups = self.hunt.groups
+        if not groups:
+            return [Case(self.hunt.target, page)]
+        return [
+            Case(
+                f"{self.hunt.target} ({letter})" if len(groups) > 1 else self.hunt.target,
+                page,
+                group.signature.kind,
+                f"{group.count:,}x {group.signature}; {again(self.hunt.target, group.first)}",
+            )
+            for letter, group in zip(LETTERS, groups, strict=False)
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain data, with every group."""

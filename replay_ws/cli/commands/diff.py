@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -16,7 +15,7 @@ from replay_ws.compliance import load_profile
 from replay_ws.diff import ORDERS
 from replay_ws.diff.model import ALLOWED
 from replay_ws.errors import ConfigError
-from replay_ws.report.annotations import github_error, junit_text, step_summary
+from replay_ws.report.annotations import add_step_summary, github_error, junit_text
 from replay_ws.report.differences import LINES_MAX, Difference
 from replay_ws.report.kept import read_kept
 from replay_ws.report.tree import Tree
@@ -124,6 +123,4 @@ def _tell_github(difference: Difference, *, as_json: bool) -> None:
     if not difference.diff.same:
         # GitHub reads both streams; with --json stdout holds one document and nothing else.
         (say if as_json else print)(github_error(difference))
-    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(summary).open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(step_summary(difference))
+    add_step_summary(difference)

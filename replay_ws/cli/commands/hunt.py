@@ -6,6 +6,7 @@ import contextlib
 import io
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,12 @@ from replay_ws.api import hunt, shrink
 from replay_ws.cassette.redaction import Redactor
 from replay_ws.cli import options
 from replay_ws.cli.console import DIFFERENT, SAME, hunting, say, show
+from replay_ws.cli.files import save_text
 from replay_ws.cli.targets import named
 from replay_ws.errors import DeterminismError, ProgramError
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.hunter.view import LETTERS, Hunted, Shrinking, found_by
+from replay_ws.report.annotations import add_step_summary, annotation, junit_of
 
 if TYPE_CHECKING:
     from replay_ws.hunter.failure import Signature
@@ -92,6 +95,24 @@ def _stop(_: click.Context, __: click.Parameter, value: str | None) -> str | int
     help="Keep what was shrunk as a repro; of further groups as FILE-B, FILE-C, ...",
 )
 @options.force
+@click.option(
+    "--history",
+    "history_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Keep what is found in this SQLite file, which `history` reads.",
+)
+@click.option(
+    "--junit",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the result as JUnit XML too.",
+)
+@click.option(
+    "--github",
+    is_flag=True,
+    help="Annotate in a GitHub workflow, and add to the summary of its step.",
+)
 @options.as_json
 def command(
     target: str,
@@ -113,6 +134,9 @@ def command(
     shrinks: bool,
     output: Path | None,
     force: bool,
+    history_file: Path | None,
+    junit: Path | None,
+    github: bool,
     as_json: bool,
 ) -> int:
     """Run TARGET under many seeds and modes, and group what fails.
@@ -144,8 +168,34 @@ def command(
             progress=progress,
         )
     repros = _shrunk(hunted, found, output) if shrinks or output is not None else {}
-    show(Hunted(found, repros), as_json=as_json)
-    return DIFFERENT if found.groups else SAME
+    held = None
+    if history_file is not None:
+        found, held = _kept(history_file, found)
+    view = Hunted(found, repros)
+    if junit is not None:
+        save_text(junit, junit_of("hunt", view.cases()))
+    show(view, as_json=as_json)
+    if github:
+        for case in view.cases():
+            if case.kind and not held:
+                (say if as_json else print)(annotation(case.name, case.message))
+        add_step_summary(view, "hunt")
+    return DIFFERENT if found.groups and not held else SAME
+
+
+def _kept(path: Path, found: Hunt) -> tuple[Hunt, bool]:
+    """Put a hunt into a history; it says so if its target is in quarantine, and whether it is."""
+    from replay_ws.hunter.history import History  # for who keeps one
+    from replay_ws.hunter.trends import quarantine_text
+
+    now = datetime.now(UTC)
+    history = History(path)
+    history.add(found, now)
+    quarantine = history.quarantine_of(found.target)
+    if quarantine is None or not found.groups:
+        return found, False
+    told = quarantine_text(quarantine, now.date())
+    return replace(found, notes=(*found.notes, told)), not quarantine.is_over(now.date())
 
 
 def _shrunk(hunted: Target | str, found: Hunt, output: Path | None) -> dict[Signature, Shrinking]:

@@ -2,53 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from replay_ws.cli.app import main
-
-PROGRAM = """
-import random
-import replay_ws as rws
-
-async def fails():
-    print("on stdout")
-    assert random.randrange(20), "drew a zero"
-
-async def works():
-    print("on stdout")
-"""
-
-
-class Line:
-    """The command line, in a folder with a program that fails and one that does not."""
-
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        (folder / "hunted_app.py").write_text(PROGRAM)
-        self.capsys = capsys
-        self.err = ""
-
-    def said(self, *words: str, code: int = 0) -> str:
-        """What a command that must end with ``code`` says on stdout."""
-        with pytest.raises(SystemExit) as ended:
-            main(words)
-        out, self.err = self.capsys.readouterr()
-        assert ended.value.code == code, out + self.err
-        return out
-
-    def data(self, *words: str, code: int = 0) -> Any:
-        return json.loads(self.said(*words, "--json", code=code))
-
-
-@pytest.fixture
-def line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Line:
-    monkeypatch.chdir(tmp_path)
-    return Line(tmp_path, capsys)
+from tests.unit.cli.line import Line
 
 
 def test_a_hunt_that_finds_something_ends_with_one_and_says_how_to_see_it_again(line: Line) -> None:

@@ -1,0 +1,286 @@
+"""What hunts found over time, in one SQLite file: what fails, what seems fixed, what may fail.
+
+Each hunt is a row, and each group of its failures one more. From them follows, for every target and
+signature, how often it failed of how many runs, since when and until when, and whether it is fixed:
+whether as many runs went well since as it takes to rule out the lowest rate that the failures
+before allow.
+
+Nothing here asks the clock; who calls says what time it is. Several processes may write at once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from math import inf
+from pathlib import Path
+from typing import NamedTuple
+
+from replay_ws.errors import ConfigError
+from replay_ws.hunter.failure import Signature
+from replay_ws.hunter.hunt import Hunt
+from replay_ws.hunter.statistics import Interval, interval, runs_to_see
+
+VERSION = 1
+_APPLICATION = 0x52575348  # "RWSH"
+_WAIT_S = 30
+_STOPPED_AT_FAILURE = ("first", "count")
+
+_SCHEMA = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS hunts (
+    id INTEGER PRIMARY KEY, at INTEGER NOT NULL, target TEXT NOT NULL, runs INTEGER NOT NULL,
+    first_seed INTEGER NOT NULL, seeds INTEGER NOT NULL, modes TEXT NOT NULL,
+    schedule TEXT NOT NULL, ended TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS failures (
+    hunt INTEGER NOT NULL REFERENCES hunts (id), kind TEXT NOT NULL, message TEXT NOT NULL,
+    place TEXT NOT NULL, event TEXT NOT NULL, count INTEGER NOT NULL, seed INTEGER NOT NULL,
+    mode TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS hunts_by_target ON hunts (target, at);
+CREATE TABLE IF NOT EXISTS quarantine (
+    target TEXT PRIMARY KEY, until TEXT NOT NULL, reason TEXT NOT NULL
+);
+PRAGMA application_id = {_APPLICATION};
+PRAGMA user_version = {VERSION};
+COMMIT;
+"""
+
+
+class State(StrEnum):
+    """How a failure stands."""
+
+    FAILING = "failing"
+    """The last hunt met it."""
+    QUIET = "quiet"
+    """The last hunts did not, and that proves nothing yet."""
+    FIXED = "fixed"
+    """As many runs went well since as it takes."""
+    CLEAN = "clean"
+    """No hunt ever met a failure."""
+
+
+class Quarantine(NamedTuple):
+    """A target whose failures are known: until the end of that day they fail no hunt."""
+
+    target: str
+    until: date
+    reason: str
+
+    def is_over(self, today: date) -> bool:
+        """Whether it holds no more."""
+        return today > self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One target and one way in which it fails, or none.
+
+    ``hunts`` were done in ``runs`` runs, of which ``failures`` failed so. ``seen`` is when that was
+    first and last, ``seeds`` are the first of each hunt that met it, and ``trend`` the share of
+    each hunt, the oldest first. ``clean_runs`` went well since, of ``needed`` that prove a fix.
+    """
+
+    target: str
+    signature: Signature | None
+    hunts: int
+    runs: int
+    failures: int
+    interval: Interval
+    seen: tuple[datetime, datetime] | None = None
+    seeds: tuple[int, ...] = ()
+    trend: tuple[float, ...] = ()
+    clean_runs: int = 0
+    needed: float = inf
+    next_seed: int = 0
+    """The first seed that no hunt has seen."""
+
+    @property
+    def state(self) -> State:
+        """How it stands."""
+        if self.signature is None:
+            return State.CLEAN
+        if not self.clean_runs:
+            return State.FAILING
+        return State.FIXED if self.clean_runs >= self.needed else State.QUIET
+
+
+class _Done(NamedTuple):
+    """A hunt as the file has it."""
+
+    id: int
+    at: datetime
+    target: str
+    runs: int
+    next_seed: int
+    ended: str
+
+
+class _Met(NamedTuple):
+    """A group of failures as the file has it."""
+
+    failures: int
+    seed: int
+
+
+class History:
+    """The file; made where there is none. Raises ConfigError for one that is something else."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._changes() as file:
+            application, version, tables = (
+                file.execute(f"SELECT * FROM {name}").fetchone()[0]
+                for name in (
+                    "pragma_application_id",
+                    "pragma_user_version",
+                    "(SELECT count(*) FROM sqlite_schema)",
+                )
+            )
+            if tables and application != _APPLICATION:
+                raise self._error("this database is no history", "name another file")
+            if version > VERSION:
+                what = f"this history is of version {version}, and {VERSION} is known"
+                raise self._error(what, "use the version of replay_ws that wrote it")
+            file.executescript(_SCHEMA)
+
+    # --- writing ---------------------------------------------------------------------------
+
+    def add(self, hunt: Hunt, now: datetime) -> None:
+        """Keep what a hunt found."""
+        trials = hunt.trials
+        modes = ",".join(str(mode) for mode in trials.modes)
+        with self._changes() as file:
+            row = (
+                *(round(now.timestamp()), hunt.target, hunt.runs),
+                *(trials.seeds.start, len(trials.seeds), modes),
+                *(str(trials.schedule or ""), hunt.ended),
+            )
+            number = file.execute(
+                "INSERT INTO hunts (at, target, runs, first_seed, seeds, modes, schedule, ended)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
+            ).lastrowid
+            file.executemany(
+                "INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (number, *group.signature, group.count, group.first.seed, group.first.mode)
+                    for group in hunt.groups
+                ],
+            )
+
+    def quarantine(self, target: str, until: date, reason: str = "") -> None:
+        """Let a target fail until the end of a day."""
+        with self._changes() as file:
+            row = (target, until.isoformat(), reason)
+            file.execute("INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?)", row)
+
+    def release(self, target: str) -> bool:
+        """End a quarantine; whether there was one."""
+        with self._changes() as file:
+            return file.execute("DELETE FROM quarantine WHERE target = ?", (target,)).rowcount > 0
+
+    # --- reading ---------------------------------------------------------------------------
+
+    def quarantines(self) -> list[Quarantine]:
+        """All of them, the first to end first."""
+        with self._changes() as file:
+            rows = file.execute("SELECT * FROM quarantine ORDER BY until, target")
+            return [Quarantine(target, date.fromisoformat(day), why) for target, day, why in rows]
+
+    def quarantine_of(self, target: str) -> Quarantine | None:
+        """That of a target."""
+        return next((each for each in self.quarantines() if each.target == target), None)
+
+    def records(self, target: str | None = None, since: datetime | None = None) -> list[Record]:
+        """What is known of every target and of each way in which it fails, by target."""
+        hunts: dict[str, list[_Done]] = defaultdict(list)
+        met: dict[tuple[str, Signature], dict[int, _Met]] = defaultdict(dict)
+        earliest = 0 if since is None else round(since.timestamp())
+        with self._changes() as file:
+            for id, at, name, *more in file.execute(
+                "SELECT id, at, target, runs, first_seed + seeds, ended FROM hunts"
+                " WHERE at >= ? ORDER BY at, id",
+                (earliest,),
+            ):
+                if target in (None, name):
+                    hunts[name].append(_Done(id, datetime.fromtimestamp(at, UTC), name, *more))
+            names = {done.id: done.target for several in hunts.values() for done in several}
+            for id, *signature, count, seed in file.execute(
+                "SELECT hunt, kind, message, place, event, count, seed FROM failures ORDER BY hunt"
+            ):
+                if id in names:
+                    met[names[id], Signature(*signature)][id] = _Met(count, seed)
+        records = [_record(hunts[name], name, sign, found) for (name, sign), found in met.items()]
+        failing = {record.target for record in records}
+        records += [_clean(hunts[name], name) for name in hunts if name not in failing]
+        return sorted(records, key=lambda record: (record.target, -record.failures))
+
+    # --- the file --------------------------------------------------------------------------
+
+    @contextmanager
+    def _changes(self) -> Iterator[sqlite3.Connection]:
+        """The file, open; what is done to it is done whole or not at all."""
+        try:
+            file = sqlite3.connect(self.path, timeout=_WAIT_S)
+            try:
+                with file:
+                    yield file
+            finally:
+                file.close()
+        except sqlite3.Error as error:
+            mend = "name another file, or see that it can be written"
+            raise self._error(f"no history can be kept here: {error}", mend) from error
+
+    def _error(self, what: str, mend: str) -> ConfigError:
+        return ConfigError(what, where=str(self.path), mend=mend)
+
+
+def _record(
+    hunts: Sequence[_Done], target: str, signature: Signature, met: dict[int, _Met]
+) -> Record:
+    last = max(number for number, done in enumerate(hunts) if done.id in met)
+    failing = [done for done in hunts if done.id in met]
+    before, after = hunts[: last + 1], hunts[last + 1 :]
+    # A hunt that a failure ended says too much of its rate.
+    whole = [done for done in before if done.ended not in _STOPPED_AT_FAILURE] or before
+    failed = sum(met[done.id].failures for done in whole if done.id in met)
+    found = interval(failed, sum(done.runs for done in whole))
+    return Record(
+        target,
+        signature,
+        hunts=len(hunts),
+        runs=sum(done.runs for done in hunts),
+        failures=sum(each.failures for each in met.values()),
+        interval=found,
+        seen=(failing[0].at, failing[-1].at),
+        seeds=tuple(met[done.id].seed for done in failing),
+        trend=tuple(met[done.id].failures / done.runs if done.id in met else 0.0 for done in hunts),
+        clean_runs=sum(done.runs for done in after),
+        needed=runs_to_see(found.low),
+        next_seed=max(done.next_seed for done in hunts),
+    )
+
+
+def _clean(hunts: Sequence[_Done], target: str) -> Record:
+    runs = sum(done.runs for done in hunts)
+    return Record(target, None, len(hunts), runs, 0, interval(0, runs), trend=(0.0,) * len(hunts))
+
+
+def since_text(text: str, now: datetime) -> datetime:
+    """When ``7d``, ``12h`` or ``2026-11-23`` is; raises ConfigError for anything else."""
+    units = {"d": "days", "h": "hours", "m": "minutes"}
+    try:
+        if text[-1:] in units:
+            return now - timedelta(**{units[text[-1]]: float(text[:-1])})
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        mend = "give days or hours, as in 7d or 12h, or a date, as in 2026-11-23"
+        raise ConfigError(f"{text!r:.40} is no time", mend=mend) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
