@@ -86,7 +86,8 @@ class Rules:
 
         for name in profile.named_checks:
             if " " in name and name not in context.checks:
-                error = unknown("check", name, context.checks)
+                rule = name.partition(" ")[0]
+                error = unknown("check", name, [c for c in context.checks if c.startswith(rule)])
                 raise ConfigError(error.what, where=f"profile {profile.name}", mend=error.mend)
 
     def plan_unread(self, type: str) -> Plan | None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
 from collections.abc import Mapping
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 
 import ag_ui_validate
 import pytest
 from ag_ui_validate import RULES, Validator
 
-from replay_ws.compliance import load_profile
+from replay_ws.compliance import check, load_profile
+from replay_ws.events.columns import Columns
 from tests.conformance.ag_ui_streams import OTHERWISE, RETIRED, WRITTEN
 from tests.conformance.mutants import MISTAKES, Stream, mutants, one_doubled, one_moved, one_renamed
 from tests.conformance.reading import (
@@ -22,6 +26,7 @@ from tests.conformance.reading import (
     read_by,
     stream_in,
 )
+from tests.helpers import event
 
 FIXTURES = Path(ag_ui_validate.__file__).parent / "spec" / "fixtures"
 
@@ -178,3 +183,24 @@ def test_recorded_streams_pass(name: str) -> None:
     recorded = {key: stream for key, stream in bases().items() if key.startswith("ag-ui/")}
     assert len(recorded) == 6
     assert [verdict.why for verdict in judged_by(name, recorded.values())] == [""] * 6
+
+
+def test_streams_side_by_side_and_in_columns_are_judged_as_each_alone() -> None:
+    streams = [*mutants(bases(), 200, seed=2).values()]
+    for one, two in zip(streams, streams[1:] + streams[:1], strict=True):
+        events = [
+            [event(body=json.dumps(each), connection=name) for each in stream]
+            for name, stream in (("one", one), ("two", two))
+        ]
+        together = [each for pair in zip_longest(*events) for each in pair if each]
+        for judged in (together, Columns.of(together)):
+            report = check(judged, profile="ag-ui-1.0-lint")
+            for name, alone in zip(("one", "two"), events, strict=True):
+                found = [each.message for each in report.findings if each.connection == name]
+                expected = check(alone, profile="ag-ui-1.0-lint").findings
+                assert [plain(told) for told in found] == [plain(each.message) for each in expected]
+
+
+def plain(message: str) -> str:
+    """Without the numbers of other events, which depend on what is between."""
+    return re.sub("#[0-9]+", "#", message)
