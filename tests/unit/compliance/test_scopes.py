@@ -175,9 +175,9 @@ def test_several_places_can_name_together_what_a_scope_is_inside_of() -> None:
     begun = [of("part", 0), of("part", 1), of("more", 0), of("more", 1), of("end", 0)]
     report = judged(profile, *begun, of("part.end", 0), of("more", 0), of("part.end", 1))
     assert told(report) == [
-        (3, "text closed", 'text "a 1", open since #3, was not closed before part.end'),
         (6, "text inside", 'more "a 0" came, but no part "a 0" is open'),
         (6, "text at end", 'text "a 0" was never closed'),
+        (7, "text closed", 'text "a 1", open since #3, was not closed before part.end'),
     ]
     unnamed = told(judged(profile, {"type": "more"}, {"type": "end"}))
     assert unnamed == []
