@@ -7,6 +7,7 @@ to sum up.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,7 +28,7 @@ from replay_ws.pytest_plugin.fixtures import (
     ws_cassette,
     ws_run,
 )
-from replay_ws.pytest_plugin.options import add_options, check_options
+from replay_ws.pytest_plugin.options import add_options, check_options, is_repro
 
 if TYPE_CHECKING:
     from replay_ws.pytest_plugin.summary import Summary
@@ -70,6 +71,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_Worker(), "replay_ws_worker")
     else:
         config.pluginmanager.register(_Listener(config), "replay_ws_listener")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Repros in the folder of the settings are tests."""
+    if file_path.suffix != ".rws" or not is_repro(parent.config, file_path):
+        return None
+    from replay_ws.pytest_plugin.repros import ReproFile
+
+    return ReproFile.from_parent(parent, path=file_path)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -108,12 +108,14 @@ class Settings:
     """``[tool.replay_ws]``: what holds for every test of the project.
 
     ``cassettes`` is the folder of the goldens, ``artifacts`` where the sessions of failed tests
-    are kept, both relative to the root. The other names are those of the marker.
+    are kept, and ``repros`` holds failures that must not come back; all relative to the root. The
+    other names are those of the marker.
     """
 
     root: Path
     cassettes: str = "cassettes"
     artifacts: str = ".replay_ws"
+    repros: str = ""
     seed: int = 0
     schedule: str = "fifo"
     profile: str = "agent5"
@@ -135,6 +137,12 @@ class Settings:
     def artifact_folder(self) -> Path:
         """Where sessions of failed tests are kept."""
         return self.root / self.artifacts
+
+
+def is_repro(config: pytest.Config, path: Path) -> bool:
+    """Whether a cassette is in the folder of repros."""
+    settings = settings_of(config)
+    return bool(settings.repros) and path.is_relative_to(settings.root / settings.repros)
 
 
 _SETTINGS = pytest.StashKey[Settings]()
