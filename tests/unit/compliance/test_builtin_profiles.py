@@ -8,8 +8,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from replay_ws.compliance import check
-from replay_ws.compliance.profile import Severity
+from replay_ws.compliance import Severity, check
 from replay_ws.events.log import Direction
 from replay_ws.events.model import Event
 from tests.unit.compliance.recorded import (
