@@ -87,7 +87,7 @@ if TYPE_CHECKING:
     from replay_ws.sim.schedule import Schedule as Schedule
 
 _HOMES = {
-    "replay_ws.api": "check compare hunt load record replay run save shrink",
+    "replay_ws.api": "check compare hunt load record replay run save shrink shrink_messages",
     "replay_ws.cassette.redaction": "Redactor",
     "replay_ws.errors": (
         "CassetteError ConfigError DeadlockError DeterminismError EscapeError "

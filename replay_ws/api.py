@@ -247,6 +247,30 @@ def shrink(
     return make_repro(target, shrunk, explain(target, shrunk), fork(target, shrunk))
 
 
+def shrink_messages(
+    program: Callable[[list[Any]], Awaitable[Any]],
+    messages: Sequence[Any] | Session | str | os.PathLike[str],
+    failure: Failure | BaseException | None = None,
+) -> list[Any]:
+    """The fewest of ``messages`` with which ``program(messages)`` fails as it does with all.
+
+    A session, or the path of one, stands for the payloads that its clients sent. Every run has the
+    seed, the faults and the order of ``failure``, or without one those of ``run`` as it is.
+
+    Raises ProgramError if the program passes with all of them.
+    """
+    from replay_ws.hunter.failure import failure_of
+    from replay_ws.hunter.messages import fewest_messages, said_in
+    from replay_ws.running import Conditions
+
+    if isinstance(messages, (str, os.PathLike)):
+        messages = load(messages)
+    if isinstance(messages, Session):
+        messages = said_in(messages)
+    conditions = Conditions() if failure is None else failure_of(failure).conditions
+    return fewest_messages(program, messages, conditions)
+
+
 def record(
     manager: object,
     methods: Methods = None,
