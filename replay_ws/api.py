@@ -131,12 +131,13 @@ def _conditions(
     schedule: str | Schedule,
     plan: FaultPlan,
     config: MockConfiguration,
+    profile: str,
     redactor: RedactorChoice,
     **others: Any,
 ) -> Conditions:
     """What is given to ``run`` or ``hunt``, as the value that decides a run."""
     from replay_ws.cassette.redaction import redactor_of
-    from replay_ws.running import Conditions
+    from replay_ws.running import Conditions, require_profile
     from replay_ws.sim.schedule import Schedule
 
     return Conditions(
@@ -144,6 +145,7 @@ def _conditions(
         schedule=schedule if isinstance(schedule, Schedule) else Schedule(schedule),
         plan=plan,
         config=plan.applied(config),
+        profile=require_profile(profile),
         redactor=redactor_of(redactor),
         **others,
     )

@@ -104,6 +104,18 @@ class Conditions:
         return self.plan.exact or any(d.toxic in SCHEDULING for d in self.plan.decisions)
 
 
+def require_profile(name: Any) -> Any:
+    """``name``, if sessions can be judged by it; ConfigError if no profile is called so."""
+    if not isinstance(name, str) or name in ("", "agent5"):
+        return name  # of the default nothing must be read
+
+    from replay_ws.compliance import is_profile, load_profile
+
+    if not is_profile(name):
+        load_profile(name)  # which says why not
+    return name
+
+
 def _are_paths(value: object) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(each, _PATH) for each in value)
 

@@ -91,6 +91,19 @@ limit = click.option(
     help="Show at most N lines and count the rest.",
 )
 
+junit = click.option(
+    "--junit",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the result as JUnit XML too.",
+)
+
+github = click.option(
+    "--github",
+    is_flag=True,
+    help="Annotate in a GitHub workflow, and add to the summary of its step.",
+)
+
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -26,7 +26,7 @@ from replay_ws.hunter.repro import repro_in
 from replay_ws.pytest_plugin.goldens import golden_name
 from replay_ws.pytest_plugin.options import Settings, settings_of
 from replay_ws.rng import seed_range
-from replay_ws.running import Conditions
+from replay_ws.running import Conditions, require_profile
 from replay_ws.sim.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ def _conditions(
         schedule=schedule if isinstance(schedule, Schedule) else Schedule(schedule),
         plan=plan,
         config=plan.applied(config.replace(mode=_modes(mode)) if mode else config),
-        profile=value("profile"),
+        profile=require_profile(value("profile")),
         redactor=Redactor(settings.redact_keys, settings.keep_keys),
         threads=value("threads"),
         preempt=given.get("preempt", ()),

@@ -212,6 +212,7 @@ def test_a_wrong_argument_is_told_when_tests_are_collected(
         ("config=5", "*config*"),
         ("preempt='app.py'", "*preempt*"),
         ("profile=5", "*profile*"),
+        ("profile='openai-realtim'", "*did you mean 'openai-realtime'*"),
     ],
 )
 def test_a_wrong_value_fails_the_test_and_says_what_is_right(

@@ -415,6 +415,8 @@ def test_a_users_own_task_factory_is_used_and_its_tasks_are_ended(way: str) -> N
         ({"preempt": [5], "threads": "managed"}, "preempt is [5]"),
         ({"preempt": ["app.py"]}, "preempt is for managed threads"),
         ({"profile": None}, "profile is None"),
+        ({"profile": "agent6"}, "unknown profile 'agent6'; did you mean 'agent5'?"),
+        ({"profile": "none.toml"}, "cannot be read: No such file or directory"),
         ({"redactor": 5}, "5 is no redactor"),
         ({"record": 5}, "record is 5"),
         ({"verify": "yes"}, "verify is 'yes'"),

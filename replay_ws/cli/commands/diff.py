@@ -62,17 +62,8 @@ from replay_ws.report.tree import Tree
     metavar="N",
     help="Show at most N lines; --json always has every difference.",
 )
-@click.option(
-    "--junit",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write the result as JUnit XML too.",
-)
-@click.option(
-    "--github",
-    is_flag=True,
-    help="Annotate the golden in a GitHub workflow, and add to the summary of its step.",
-)
+@options.junit
+@options.github
 @options.as_json
 def command(
     golden: Path,

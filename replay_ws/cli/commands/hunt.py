@@ -102,17 +102,8 @@ def _stop(_: click.Context, __: click.Parameter, value: str | None) -> str | int
     metavar="FILE",
     help="Keep what is found in this SQLite file, which `history` reads.",
 )
-@click.option(
-    "--junit",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write the result as JUnit XML too.",
-)
-@click.option(
-    "--github",
-    is_flag=True,
-    help="Annotate in a GitHub workflow, and add to the summary of its step.",
-)
+@options.junit
+@options.github
 @options.as_json
 def command(
     target: str,
