@@ -204,10 +204,12 @@ def known(names: Iterable[object]) -> str:
 
 
 def did_you_mean(name: str, names: Iterable[object]) -> str:
-    """``; did you mean 'x'?`` for the nearest of ``names``, or nothing."""
+    """``; did you mean 'x'?`` for the nearest of ``names``, or one that begins so, or nothing."""
     from difflib import get_close_matches  # rarely needed
 
-    near = get_close_matches(name, sorted(map(str, names)), n=1)
+    choices = sorted(map(str, names))
+    near = get_close_matches(name, choices, n=1)
+    near = near or [choice for choice in choices if name and choice.startswith(name)]
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

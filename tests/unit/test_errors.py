@@ -14,6 +14,7 @@ from replay_ws.errors import (
     GoldenMismatch,
     ReplayWsError,
     known,
+    unknown,
 )
 
 KINDS = [
@@ -66,3 +67,14 @@ def test_errors_are_also_what_python_calls_them() -> None:
 
 def test_known_names_are_listed_in_order() -> None:
     assert known({"b", "a", "c"}) == "a, b, c"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("a2a-streem", "a2a-stream"), ("a2a", "a2a-stream"), ("vercel", "vercel-ui"), ("", "")],
+)
+def test_an_unknown_name_is_told_with_the_nearest_or_one_that_begins_so(
+    name: str, meant: str
+) -> None:
+    told = unknown("profile", name, ["a2a-stream", "vercel-ui", "vercel-ws"]).what
+    assert told == f"unknown profile {name!r}" + (f"; did you mean {meant!r}?" if meant else "")
