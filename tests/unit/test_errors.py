@@ -71,7 +71,7 @@ def test_known_names_are_listed_in_order() -> None:
 
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [("a2a-streem", "a2a-stream"), ("a2a", "a2a-stream"), ("vercel", "vercel-ui"), ("", "")],
+    [("a2a-streem", "a2a-stream"), ("a2a", "a2a-stream"), ("", "")],
 )
 def test_an_unknown_name_is_told_with_the_nearest_or_one_that_begins_so(
     name: str, meant: str
