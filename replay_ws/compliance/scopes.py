@@ -14,7 +14,7 @@ from replay_ws.compliance.parts import Context, Part, RunState, Step, called
 from replay_ws.compliance.reading import NOTHING, name_of
 from replay_ws.compliance.rules import Rule, ScopeRule, Severity, fits
 from replay_ws.compliance.tally import Asked, Seen
-from replay_ws.text import quoted
+from replay_ws.text import cut, quoted
 
 
 class Opened:
@@ -282,7 +282,9 @@ class Scope(Part):
         """What is wrong with the whole; empty when nothing is."""
         if full is not NOTHING and full != joined:
             told = f"{len(full)} characters" if isinstance(full, str) else "no text"
-            return f"the whole ({told}) is not what its pieces make ({len(joined)} characters)"
+            parted = f"; {_parting(full, joined)}" if isinstance(full, str) else ""
+            said = f"the whole ({told}) is not what its pieces make ({len(joined)} characters)"
+            return said + parted
         if joined and self.rule.concat and self.rule.concat.json:  # nothing is no argument
             try:
                 json.loads(joined)
@@ -292,3 +294,15 @@ class Scope(Part):
 
     def _told(self, name: str) -> str:
         return called(self.what, name)
+
+
+def _parting(full: str, joined: str) -> str:
+    """Where two texts part, and how each of them goes on."""
+    pairs = enumerate(zip(full, joined, strict=False))
+    at = next((n for n, (one, other) in pairs if one != other), min(len(full), len(joined)))
+    goes, go = (_next(text[at:]) for text in (full, joined))
+    return f"after {at} it goes on with {goes}, they with {go}"
+
+
+def _next(rest: str) -> str:
+    return quoted(cut(rest, 16)) if rest else "nothing"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from replay_ws.compliance import Profile, Severity
+from replay_ws.compliance import Finding, Profile, Severity
 from replay_ws.compliance.proposal import Proposal
 from replay_ws.report.blocks import (
     Block,
@@ -62,6 +63,22 @@ def summary(profile: Profile) -> dict[str, Any]:
     }
 
 
+def _size(profile: Profile) -> str:
+    required = f", {len(profile.required)} required" if profile.required else ""
+    return plural(len(profile.types), "type") + required
+
+
+def _distinct(findings: Sequence[Finding]) -> list[str]:
+    """A line for each message, where it came first, and how often."""
+    counts = Counter((found.severity, found.rule, found.message) for found in findings)
+    lines = []
+    for found in findings:
+        count = counts.pop((found.severity, found.rule, found.message), 0)
+        if count:
+            lines.append(f"{found} ({count} times)" if count > 1 else str(found))
+    return lines
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """How cassettes keep a profile, which is called ``name`` on the command line."""
@@ -78,8 +95,7 @@ class Trial:
     def blocks(self) -> Iterator[Block]:
         kept = sum(result.report.ok for result in self.results)
         said = f"{kept} of {plural(len(self.results), 'cassette')} kept {self.name}"
-        what = f"{len(self.profile.types)} types, {len(self.profile.required)} required"
-        yield Line(f"{said} ({what})", Tone.GOOD if self.ok else Tone.BAD)
+        yield Line(f"{said} ({_size(self.profile)})", Tone.GOOD if self.ok else Tone.BAD)
         yield self._table()
         for result in self.results[:CASSETTES_MAX]:
             found = sorted(result.report.findings, key=lambda one: one.severity)
@@ -87,7 +103,7 @@ class Trial:
                 yield Line(result.name, Tone.HEAD)
                 # Whole: an edit that mends stands at the end of its line.
                 yield from (
-                    replace(line, cut=False) for line in capped([*map(str, found)], FINDINGS_MAX)
+                    replace(line, cut=False) for line in capped(_distinct(found), FINDINGS_MAX)
                 )
 
     def _table(self) -> Table:

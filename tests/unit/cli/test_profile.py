@@ -90,6 +90,16 @@ def test_streams_that_are_no_cassettes_are_judged_too(line: Line) -> None:
     assert "1 of 1 cassette kept" in line.said("profile", "test", "mine.toml", "stream.jsonl")
 
 
+def test_a_fault_that_comes_again_and_again_is_one_line(line: Line) -> None:
+    """Of a stream in another shape each message is the same fault."""
+    rows = ['{"type": "start"}', *['{"kind": "more"}'] * 9, '{"type": "end"}']
+    (line.folder / "stream.jsonl").write_text("\n".join(rows))
+    (line.folder / "strict.toml").write_text('extends = "mine.toml"\nname = "s"\nformat = true')
+    told = line.said("profile", "test", "strict.toml", "stream.jsonl", code=1).splitlines()
+    assert told[-1].endswith("#1, stream, at 0): the message has no type (9 times)")
+    assert sum("the message has no type" in each for each in told) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [

@@ -212,9 +212,12 @@ def test_pieces_joined_are_the_whole() -> None:
         (
             3,
             "text concat",
-            'end "a": the whole (4 characters) is not what its pieces make (5 characters)',
+            'end "a": the whole (4 characters) is not what its pieces make (5 characters); '
+            'after 3 it goes on with "p", they with "lo"',
         )
     ]
+    (longer,) = told(judged(CONCAT, *story("Hello you")))
+    assert longer[2].endswith('after 5 it goes on with " you", they with nothing')
 
 
 def test_pieces_joined_can_be_asked_to_be_json() -> None:
