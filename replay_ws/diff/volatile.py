@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeAlias
 from replay_ws.diff.checks import Check, check_of
 from replay_ws.diff.ignoring import Rule, path_text, rule_of
 from replay_ws.errors import ConfigError
-from replay_ws.events.encoding import DEPTH_MAX, Encoder, EncodingError, encode
+from replay_ws.events.encoding import Encoder, EncodingError, encode, json_too_deep
 from replay_ws.events.log import Op
 from replay_ws.events.model import payload_of
 
@@ -265,7 +265,7 @@ def _payload(op: int, body: str | bytes) -> Any:
     """The payload as data if it is an object or a list, else None."""
     if isinstance(body, str):
         # How deep `json` can read differs between Pythons; how deep we look does not.
-        if body.lstrip()[:1] not in ("{", "[") or body.count("[") + body.count("{") > DEPTH_MAX:
+        if body.lstrip()[:1] not in ("{", "[") or json_too_deep(body):
             return None
     elif op != Op.OBJECT:
         return None

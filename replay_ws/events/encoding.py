@@ -24,6 +24,7 @@ the pure-Python back ends stop at different depths, hence our own limit.
 from __future__ import annotations
 
 import dataclasses
+import re
 import uuid
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
@@ -59,6 +60,24 @@ def _too_deep(packed: bytes) -> bool:
     if len(packed) <= DEPTH_MAX or len(packed.translate(None, _NOT_A_HEADER)) <= DEPTH_MAX:
         return False
     return _depth(packed) > DEPTH_MAX
+
+
+_MARKS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|([\[{])|([\]}])', re.DOTALL)
+
+
+def json_too_deep(text: str) -> bool:
+    """Whether the containers of a JSON text nest deeper than DEPTH_MAX.
+
+    As many brackets clear nearly every text; of the rest those within strings do not count.
+    """
+    if text.count("[") + text.count("{") <= DEPTH_MAX:
+        return False
+    depth = 0
+    for mark in _MARKS.finditer(text):
+        depth += {1: 1, 2: -1}.get(mark.lastindex or 0, 0)
+        if depth > DEPTH_MAX:
+            return True
+    return False
 
 
 # What follows a first byte: so many bytes; a length field and so many more; items to come.

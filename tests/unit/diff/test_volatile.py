@@ -87,6 +87,13 @@ def test_what_no_rule_is_about_is_left_as_it_is() -> None:
     assert not volatile_of()
 
 
+def test_a_text_with_many_brackets_has_volatile_values_too() -> None:
+    """Only what is nested too deep is left unread."""
+    rules = volatile_of({"**.id": "any"})
+    one, other = ({"id": id, "rows": [[n] for n in range(100)], "said": "[" * 100} for id in (1, 2))
+    assert exact(rules, one) == exact(rules, other) is not None
+
+
 def test_of_two_rules_about_one_value_the_one_that_says_more_exactly_where_holds() -> None:
     rules = volatile_of({"a:$.id": "uuid", "$.id": "int", "$..id": "any", "$.*": "iso8601"})
     body = encode({"id": 1})

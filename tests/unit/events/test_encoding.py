@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -19,7 +20,14 @@ from uuid import UUID
 import msgpack
 import pytest
 
-from replay_ws.events.encoding import DEPTH_MAX, Encoder, EncodingError, decode, encode
+from replay_ws.events.encoding import (
+    DEPTH_MAX,
+    Encoder,
+    EncodingError,
+    decode,
+    encode,
+    json_too_deep,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -307,3 +315,22 @@ def test_both_back_ends_give_and_refuse_the_same(tmp_path: Path) -> None:
         line.split(" ")[0] for line in python.stdout.splitlines()
     ]
     assert c.stdout.splitlines()[-30:] == python.stdout.splitlines()[-30:]
+
+
+@pytest.mark.parametrize(
+    ("text", "deep"),
+    [
+        ("[" * 64 + "]" * 64, False),
+        ("[" * 65 + "]" * 65, True),
+        ('{"a":' * 65 + "1" + "}" * 65, True),
+        (json.dumps([{"a": [n]} for n in range(100)]), False),
+        (json.dumps(["[" * 100, '"' + "{" * 100, "\\"]), False),
+        ("[" * 64 + json.dumps('{"[') + "]" * 64, False),
+        ("]" * 100 + "[" * 65, False),
+        ('"' + "[" * 100, True),
+    ],
+)
+def test_a_json_text_is_deep_where_its_containers_are_and_not_its_strings(
+    text: str, deep: bool
+) -> None:
+    assert json_too_deep(text) == deep
