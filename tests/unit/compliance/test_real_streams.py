@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 
 import pytest
 
-from replay_ws.compliance import Report, check
+from replay_ws.compliance import Report, check, load_profile
+from replay_ws.diff import compare
 from replay_ws.events.log import Direction
 from replay_ws.events.model import Event
+from tests.helpers import session
 from tests.unit.compliance.recorded import STREAMS, of_agents_sdk, realtime, stream
 
 REALTIME = sorted(
@@ -84,3 +88,33 @@ def test_a_stream_of_another_protocol_is_refused(name: str) -> None:
     own, events = OTHERS[name]
     for profile in {profile: None for profile, _ in OTHERS.values()}:
         assert check(events, profile=profile).ok == (profile == own)
+
+
+# --- what differs from run to run -----------------------------------------------------------------
+
+IDS = re.compile(r'"(?:\w+_)?(?:id|ns|\w+Id)": "([^"]{4,})"')
+TIMES = re.compile(r'("(?:ts|timestamp|expires_at|created_at)": )(?:(\d+)|"(\d+)-)')
+
+
+def another_run(events: list[Event]) -> list[Event]:
+    """The same events, but for ids and times."""
+    text = json.dumps([each.payload for each in events])
+    for number, id in enumerate(sorted({*IDS.findall(text)}, key=len, reverse=True)):
+        text = text.replace(id, f"other-{number:06}")
+    text = TIMES.sub(lambda at: at[1] + (f"{int(at[2]) + 9}" if at[2] else '"2031-'), text)
+    payloads = json.loads(text)
+    return [replace(one, body=json.dumps(new)) for one, new in zip(events, payloads, strict=True)]
+
+
+RUNS: dict[str, tuple[str, list[Event]]] = {
+    **OTHERS,
+    **{name: ("openai-realtime", realtime(name)[0]) for name in REALTIME},
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_with_other_ids_and_times_is_the_same_by_its_profile(name: str) -> None:
+    profile, events = RUNS[name]
+    golden, run = session(*events), session(*another_run(events))
+    assert not compare(golden, run).same
+    assert compare(golden, run, profile=load_profile(profile)).lines() == []
