@@ -10,6 +10,8 @@ import pytest
 
 from replay_ws.compliance import Report, check, load_profile
 from replay_ws.diff import compare
+from replay_ws.diff.causality import causes_of
+from replay_ws.events.columns import Columns
 from replay_ws.events.log import Direction
 from replay_ws.events.model import Event
 from tests.helpers import session
@@ -118,3 +120,19 @@ def test_a_run_with_other_ids_and_times_is_the_same_by_its_profile(name: str) ->
     golden, run = session(*events), session(*another_run(events))
     assert not compare(golden, run).same
     assert compare(golden, run, profile=load_profile(profile)).lines() == []
+
+
+def test_what_one_side_of_a_realtime_session_says_follows_from_what_the_other_said() -> None:
+    """So a tool's result that is sent before its call arrived is another session."""
+    told = session(*realtime("openai_ws__test_tool_call_round.yaml")[0])
+    profile = load_profile("openai-realtime")
+    types = [each.payload["type"] for each in told.delivered()]
+    causes = causes_of(Columns.of(told.delivered()), profile)
+    assert [
+        f"{types[effect]} after {types[cause]}" for effect, (cause,) in sorted(causes.items())
+    ] == [
+        "session.updated after session.update",
+        "response.created after response.create",
+        "conversation.item.create after response.function_call_arguments.done",
+        "response.created after response.create",
+    ]

@@ -212,8 +212,10 @@ def test_pieces_joined_are_the_whole() -> None:
         (
             3,
             "text concat",
-            'end "a": the whole (4 characters) is not what its pieces make (5 characters); '
-            'after 3 it goes on with "p", they with "lo"',
+            (
+                'end "a": the whole (4 characters) is not what its pieces make (5 characters); '
+                'after 3 it goes on with "p", they with "lo"'
+            ),
         )
     ]
     (longer,) = told(judged(CONCAT, *story("Hello you")))
