@@ -11,6 +11,8 @@ that holds something counts. ``check(..., profile="my.toml")`` takes a file wher
     direction       whose events are judged: ``server``, ``client``, or both, where those of a
                     client are passed over if their type is not known
     type            where an event's type is; the first pointer to a string counts
+    within          where a message may hold the event, as an answer of JSON-RPC: ``"/result"``;
+                    all other pointers are tried in there first, then in the message itself
     envelopes       messages that wrap an event: ``when`` these places hold these values, or one
                     of a list, and those that it ``has`` hold anything, the type is at ``type``, or
                     is ``as``; ``body``: and its fields are there
@@ -146,6 +148,7 @@ class Profile:
     extends: str = ""
     direction: str = ""
     type: tuple[Pointer, ...] = (("type",),)
+    within: tuple[Pointer, ...] = ()
     envelopes: tuple[Envelope, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
     body: tuple[Pointer, ...] = ((),)

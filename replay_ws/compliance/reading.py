@@ -61,6 +61,8 @@ def choices(wanted: Any) -> list[Any]:
 
 def type_of(payload: Any, profile: Profile) -> str:
     """The type of an event, in the profile's words; empty when the payload does not say."""
+    inner = (at(payload, place) for place in profile.within)
+    payload = next((value for value in inner if value is not NOTHING), payload)
     if not isinstance(payload, dict):
         return ""
     places = profile.type
@@ -84,7 +86,8 @@ def envelopes_by_type(profile: Profile) -> frozenset[str] | None:
         name for envelope in profile.envelopes for name in choices(dict(envelope.when).get(first))
     ]
     wrapped = [name for name in said if isinstance(name, str)]
-    return frozenset(wrapped) if len(first) == 1 and len(wrapped) == len(said) else None
+    in_one_key = len(first) == 1 and len(wrapped) == len(said) and not profile.within
+    return frozenset(wrapped) if in_one_key else None
 
 
 def typer(profile: Profile) -> Callable[[Any], str]:
@@ -128,7 +131,10 @@ def name_of(value: Any) -> str:
 def getter(places: tuple[Pointer, ...], profile: Profile) -> Getter:
     """The value at the first of ``places`` that is there, in any of the profile's bodies."""
     wrapped = [envelope.body for envelope in profile.envelopes if envelope.body]
-    bodies = tuple(dict.fromkeys([*profile.body, *wrapped]))
+    outer = (*profile.within, ())
+    bodies = tuple(
+        dict.fromkeys(place + body for place in outer for body in (*profile.body, *wrapped))
+    )
     pointers = tuple(body + place for place in places for body in bodies)
     if len(pointers) == 1 and len(pointers[0]) == 1:
         ((key,),) = pointers

@@ -210,6 +210,7 @@ _KEYS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
         "extends": _text,
         "direction": _direction,
         "type": _pointers,
+        "within": _pointers,
         "envelopes": _tables,
         "aliases": _text_table,
         "body": _pointers,

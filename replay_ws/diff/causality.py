@@ -89,7 +89,8 @@ def _kinds_to_read(columns: Columns, profile: Profile, rules: tuple[BeforeRule, 
     told |= {alias for alias, name in profile.aliases.items() if fits(name, tuple(told))}
     wanted = (value for envelope in profile.envelopes for _, value in envelope.when)
     told |= {str(value) for each in wanted for value in choices(each)}
-    if profile.type[:1] != (("type",),) or not all(envelope.when for envelope in profile.envelopes):
+    elsewhere = profile.type[:1] != (("type",),) or bool(profile.within)
+    if elsewhere or not all(envelope.when for envelope in profile.envelopes):
         return {*range(len(columns.types))}
     names = tuple(sorted(told))
     return {number for number, name in enumerate(columns.types) if not name or fits(name, names)}

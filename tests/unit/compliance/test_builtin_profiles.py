@@ -403,3 +403,18 @@ A2A: dict[str, tuple[list[Event], str]] = {
 def test_a_stream_of_a_task_is_judged_by_its_states(story: str) -> None:
     events, fault = A2A[story]
     assert first_fault("a2a-stream", events) == fault
+
+
+@pytest.mark.parametrize("story", [story for story in A2A if story != "none of the four"])
+def test_a_stream_of_a_task_may_come_as_results_of_json_rpc(story: str) -> None:
+    events, fault = A2A[story]
+    results = [sent({"jsonrpc": "2.0", "id": 1, "result": each.payload}) for each in events]
+    assert first_fault("a2a-stream", results) == fault
+
+
+@pytest.mark.parametrize("before", [[], updates("WORKING")])
+def test_an_error_of_json_rpc_ends_the_stream_of_a_task(before: list[Event]) -> None:
+    error = sent({"jsonrpc": "2.0", "id": 1, "error": {"code": -32603, "message": "no"}})
+    assert first_fault("a2a-stream", [*before, error]) == ""
+    late = [*before, error, *updates("WORKING")[1:]]
+    assert first_fault("a2a-stream", late) == "after_terminal at status"

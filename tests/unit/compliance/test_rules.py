@@ -384,3 +384,28 @@ def test_an_envelope_is_told_by_one_of_several_values() -> None:
     assert told(judged(ENVELOPE, *events)) == []
     report = judged(ENVELOPE, {"type": "x", "state": "open"}, {"type": "other"})
     assert [f.message for f in report.findings] == ['unknown type "x"', 'unknown type "other"']
+
+
+WITHIN = """within = ["/result", "/params"]
+first = ["start"]
+terminal = ["end"]
+[[fields]]
+of = ["start"]
+name = "id"
+at = ["/id"]
+is = "string"
+required = true
+"""
+
+
+def test_an_event_may_be_within_the_message() -> None:
+    start, end = {"type": "start", "id": "a"}, {"type": "end"}
+    for story in (
+        [{"id": 1, "result": start}, {"result": end}],
+        [{"params": start, "type": "call"}, {"params": end}],
+        [start, end],
+    ):
+        assert told(judged(WITHIN, *story)) == []
+    assert told(judged(WITHIN, {"type": "end", "result": start})) == [
+        (0, "ends with start, without end")
+    ]
