@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import islice, product
 
 from replay_ws.diff import compare
 from replay_ws.errors import DeterminismError, ProgramError
@@ -34,6 +34,9 @@ RUNS_MAX = 2_000
 _FACTORS = (1, 2, 0.5, 4, 0.25, 32, 1_024)
 """What a delay is tried with in the place of others."""
 _CANDIDATES_MAX = 64
+_NEARBY_FACTORS = (1, 2, 0.5, 1.5)
+_NEARBY = 4
+"""How many steps or timers further another delay may do what several do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,7 @@ class _Shrinking:
         self._one_delay()
         self._minimise(_is_scheduling)
         self._lengthen()
+        self._elsewhere()
         self._lower()
         self._minimise(lambda _: True)
         if not any(map(_is_fault, self.best)):
@@ -214,6 +218,20 @@ class _Shrinking:
                     break
             else:
                 return
+
+    def _elsewhere(self) -> None:
+        """Put one delay of a step or timer nearby, in the same lane, in the place of all."""
+        if self._count_delays() < 2:
+            return
+        faults = [each for each in self.best if _is_fault(each)]
+        delays = [each for each in self.best if _is_scheduling(each)]
+        nearby = (
+            replace(delay, index=index, amount=_times(delay.amount, factor))
+            for factor, delay in product(_NEARBY_FACTORS, delays)
+            for index in range(max(0, delay.index - _NEARBY), delay.index + _NEARBY + 1)
+            if index != delay.index
+        )
+        any(self._fails([*faults, one]) for one in islice(nearby, _CANDIDATES_MAX))
 
     def _beside(self, long: Decision) -> None:
         """Drop what is needless beside a delay that is longer now."""

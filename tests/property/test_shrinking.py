@@ -9,6 +9,7 @@ import pytest
 import replay_ws as rws
 from replay_ws.events.model import SCHEDULING, Decision, Plan
 from replay_ws.faults.plans import FaultPlan
+from replay_ws.hunter.explain import explain
 from replay_ws.hunter.failure import Signature, signature_of
 from replay_ws.hunter.hunt import hunt
 from replay_ws.hunter.shrink import Shrunk, shrink
@@ -18,9 +19,10 @@ from replay_ws.running import Conditions
 from replay_ws.sim.schedule import Schedule
 from tests.races.suite import RACES, Race
 
-SEEDS_MAX = 3_000
+SEEDS_MAX = 2_000
 RUNS_MAX = 150
 
+each_repeat = pytest.mark.parametrize("first_seed", [1, 10_000, 100_000])
 racy = pytest.mark.parametrize("race", RACES, ids=lambda race: race.name)
 
 
@@ -47,7 +49,7 @@ def with_decisions(found: Shrunk, decisions: list[Decision]) -> Conditions:
 
 
 @racy
-@pytest.mark.parametrize("first_seed", [1, 10_000])
+@each_repeat
 def test_a_race_is_shrunk_to_what_it_takes(race: Race, first_seed: int) -> None:
     found = shrunk(race, first_seed)
     assert signature(race, found.conditions) == found.signature
@@ -57,8 +59,8 @@ def test_a_race_is_shrunk_to_what_it_takes(race: Race, first_seed: int) -> None:
         assert signature(race, with_decisions(found, rest)) != found.signature
     assert found.is_minimal
     assert found.runs <= RUNS_MAX
-    # A bug of depth d needs d - 1 delays; one more where a delay of one task moves another's.
-    assert 1 <= len(decisions) <= max(race.depth, 2)
+    # A bug of depth d needs d - 1 delays at most; of these races all can be shown by one.
+    assert len(decisions) == 1
 
 
 @racy
@@ -72,13 +74,12 @@ def test_no_amount_of_what_is_left_can_be_halved(race: Race) -> None:
 
 
 @racy
-def test_time_races_need_late_timers_and_the_others_none(race: Race) -> None:
-    needed = {decision.toxic for decision in shrunk(race).decisions}
-    assert needed <= set(SCHEDULING)
-    if race.kind == "time":
-        assert needed & {"late", "stall"}
-    else:
-        assert needed == {"hold"}
+@each_repeat
+def test_the_cause_of_a_race_is_its_kind(race: Race, first_seed: int) -> None:
+    found = shrunk(race, first_seed)
+    cause = explain(ProgramTarget(race.program), found).cause
+    assert cause == {"yield": "order", "time": "time"}[race.kind]
+    assert {decision.toxic for decision in found.decisions} <= set(SCHEDULING)
 
 
 def test_what_is_shrunk_runs_again_from_its_plan_alone() -> None:
