@@ -84,7 +84,8 @@ class Record:
 
     ``hunts`` were done in ``runs`` runs, of which ``failures`` failed so. ``seen`` is when that was
     first and last, ``seeds`` are the first of each hunt that met it, and ``trend`` the share of
-    each hunt, the oldest first. ``clean_runs`` went well since, of ``needed`` that prove a fix.
+    each hunt, the oldest first. ``clean_runs`` different ones went well since, of ``needed`` that
+    prove a fix: the same seed again proves nothing more.
     """
 
     target: str
@@ -118,8 +119,17 @@ class _Done(NamedTuple):
     at: datetime
     target: str
     runs: int
-    next_seed: int
+    first_seed: int
+    seeds: int
+    modes: str
+    schedule: str
     ended: str
+
+    @property
+    def seen(self) -> range:
+        """The seeds that were run in every mode."""
+        modes = self.modes.count(",") + 1
+        return range(self.first_seed, self.first_seed + min(self.seeds, self.runs // modes))
 
 
 class _Met(NamedTuple):
@@ -205,8 +215,8 @@ class History:
         earliest = 0 if since is None else round(since.timestamp())
         with self._changes() as file:
             for id, at, name, *more in file.execute(
-                "SELECT id, at, target, runs, first_seed + seeds, ended FROM hunts"
-                " WHERE at >= ? ORDER BY at, id",
+                "SELECT id, at, target, runs, first_seed, seeds, modes, schedule, ended"
+                " FROM hunts WHERE at >= ? ORDER BY at, id",
                 (earliest,),
             ):
                 if target in (None, name):
@@ -262,10 +272,24 @@ def _record(
         seen=(failing[0].at, failing[-1].at),
         seeds=tuple(met[done.id].seed for done in failing),
         trend=tuple(met[done.id].failures / done.runs if done.id in met else 0.0 for done in hunts),
-        clean_runs=sum(done.runs for done in after),
+        clean_runs=_different_runs(after),
         needed=runs_to_see(found.low),
-        next_seed=max(done.next_seed for done in hunts),
+        next_seed=max(done.first_seed + done.seeds for done in hunts),
     )
+
+
+def _different_runs(hunts: Sequence[_Done]) -> int:
+    """How many runs there were, those of the same seed, mode and schedule counted once."""
+    alike: dict[tuple[str, str], list[range]] = defaultdict(list)
+    for done in hunts:
+        alike[done.modes, done.schedule].append(done.seen)
+    count = 0
+    for (modes, _), ranges in alike.items():
+        end = 0
+        for seen in sorted(ranges, key=lambda seeds: seeds.start):
+            count += max(0, seen.stop - max(seen.start, end)) * (modes.count(",") + 1)
+            end = max(end, seen.stop)
+    return count
 
 
 def _clean(hunts: Sequence[_Done], target: str) -> Record:

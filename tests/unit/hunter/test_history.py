@@ -60,6 +60,12 @@ def test_a_fix_is_proved_by_as_many_clean_runs_as_the_lowest_rate_asks_for(
     assert hunted(history, hunt(60, first=2_000)).state is State.FIXED
 
 
+def test_the_same_seeds_again_prove_nothing_more(history: History) -> None:
+    again = [hunt(100, first=1_000)] * 5
+    assert hunted(history, hunt(1_000, 29), *again).clean_runs == 100
+    assert hunted(history, hunt(80, first=1_050)).clean_runs == 130
+
+
 def test_what_comes_back_is_failing_again(history: History) -> None:
     record = hunted(history, hunt(1_000, 29), hunt(1_000), hunt(10, 1))
     assert (record.state, record.clean_runs) == (State.FAILING, 0)
