@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -126,8 +127,26 @@ def categories(name: str, *, help: str) -> Callable[[Function], Function]:
 
 
 def _split(_ctx: click.Context, _option: click.Parameter, given: Sequence[str]) -> tuple[str, ...]:
-    names = (name.strip() for text in given for name in text.split(","))
-    return tuple(filter(None, names))
+    names = tuple(name.strip() for text in given for name in text.split(","))
+    if not all(names):
+        # An unset variable of a shell, and "only nothing" must not become "anything".
+        raise click.BadParameter("a category has a name")
+    return names
+
+
+class Milliseconds(click.FloatRange):
+    """From 0 up, and a number: NaN is in every range, and infinity is no time."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number of milliseconds", param, ctx)
+        return number
 
 
 def cassette(name: str = "cassette") -> Callable[[Function], Function]:

@@ -27,6 +27,8 @@ LINES_MAX = 40
 """Lines of a page, whatever the sessions are."""
 FIRST_MAX = 15
 """Lines about the first divergence."""
+FIRST_MIN = 5
+"""Lines that a short page keeps beside its figures: the head, the first divergence, what is cut."""
 ALLOWED_MAX = 3
 """Allowed divergences shown one by one."""
 ROOTS_MAX = 3
@@ -65,10 +67,10 @@ class Difference:
 
     def blocks(self) -> Iterator[Block]:
         names = f"{self.golden_name} and {self.run_name}"
-        count = plural(self.diff.golden_count, "event")
         if self.diff.same:
-            but = ", but for what is allowed" if self.diff.divergences else ""
-            yield Line(f"same: {names} deliver the same {count}{but}", Tone.GOOD)
+            same = f"deliver the same {plural(self.diff.golden_count, 'event')}"
+            told = "differ in what is allowed only" if self.diff.divergences else same
+            yield Line(f"same: {names} {told}", Tone.GOOD)
             if self.golden.digest == self.run.digest:
                 yield Line(f"  bit for bit: digest {self.run.digest}")
             yield from self._allowed(self.lines_max // 2)
@@ -92,7 +94,8 @@ class Difference:
 
     def _body(self, head: str, room: int) -> Iterator[Line]:
         """What differs, with as many of the others as there is room for."""
-        top = [Line(cut(head, 2 * HEAD_MAX), Tone.BAD), *self._figures(), Line()]
+        figures = list(self._figures())[: max(1, room - FIRST_MIN)]
+        top = [Line(cut(head, 2 * HEAD_MAX), Tone.BAD), *figures, Line()]
         places = Places(self.golden, self.run, self.diff)
         middle = [*(self._types() if self.diff.unrelated else self._first(places))]
         allowed = list(self._allowed(ALLOWED_MAX))

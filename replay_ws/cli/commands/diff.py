@@ -34,7 +34,7 @@ from replay_ws.report.tree import Tree
 )
 @click.option(
     "--tolerance-ms",
-    type=click.FloatRange(min=0),
+    type=options.Milliseconds(),
     default=0,
     show_default=True,
     metavar="X",

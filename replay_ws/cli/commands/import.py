@@ -27,7 +27,7 @@ from replay_ws.report.summaries import Recorded
 @click.option("--profile", default="", help="Protocol that the recording speaks.")
 @click.option(
     "--gap-ms",
-    type=click.FloatRange(min=0),
+    type=options.Milliseconds(),
     metavar="X",
     help="Virtual time between plain events, which have none of their own. [default: 0]",
 )

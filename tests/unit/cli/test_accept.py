@@ -69,6 +69,7 @@ def test_only_what_was_asked_for_is_accepted(said: Said) -> None:
         (["run.rws"], "its golden is not known"),
         (["run.rws", "none.rws"], "none.rws"),
         (["run.rws", "golden.rws", "--only", "change"], "did you mean 'changed'?"),
+        (["run.rws", "golden.rws", "--only", ""], "'--only': a category has a name"),
     ],
 )
 def test_what_cannot_be_accepted_is_told(said: Said, words: list[str], wrong: str) -> None:

@@ -53,7 +53,7 @@ def test_a_tree_as_json_has_what_is_alike_too(said: Said) -> None:
 
 def test_what_is_allowed_is_told_and_makes_no_difference(said: Said) -> None:
     shown = said("--allow", "missing,compliance,timing", code=0)
-    assert shown.startswith("same: golden.rws and run.rws")
+    assert shown.startswith("same: golden.rws and run.rws differ in what is allowed only\n")
     assert "missing #10" in shown
     assert "(missing is allowed)" in shown
 
@@ -62,10 +62,22 @@ def test_an_unknown_category_is_named_with_the_one_that_was_meant(said: Said) ->
     assert "unknown category 'mising'; did you mean 'missing'?" in said("--allow=mising", code=2)
 
 
+@pytest.mark.parametrize("allowed", ["", "missing,", " "])
+def test_a_category_that_was_left_empty_is_told(said: Said, allowed: str) -> None:
+    assert "'--allow': a category has a name" in said("--allow", allowed, code=2)
+
+
+@pytest.mark.parametrize("tolerance", ["nan", "inf", "-1", "soon"])
+def test_a_tolerance_is_a_number(said: Said, tolerance: str) -> None:
+    shown = said("--tolerance-ms", tolerance, code=2)
+    assert shown.startswith("error: replay-ws diff: invalid value for '--tolerance-ms': ")
+
+
 @pytest.mark.parametrize("limit", [10, 12, 25])
 def test_a_limit_holds_and_leaves_the_next_commands(said: Said, limit: int) -> None:
     shown = said("--limit", str(limit)).splitlines()
     assert len(shown) <= limit
+    assert any(line.startswith("first divergence: missing #10") for line in shown)
     assert shown[-2].startswith("  see     replay-ws ")
 
 
