@@ -127,8 +127,10 @@ class Difference:
         others = sum(not found.rule for found in self.diff.divergences) - len(roots)
         if not roots or not others:
             return ""
-        named = [f"#{found.number}" for found in roots[:ROOTS_MAX] if found.number is not None]
-        named += ["…"] * (len(named) < len(roots))
+        numbers = {found.number: None for found in roots if found.number is not None}
+        # A number may be the golden's and the run's, and a close has none.
+        named = [f"#{number}" for number in [*numbers][:ROOTS_MAX]]
+        named += ["…"] * (len(numbers) > ROOTS_MAX or any(found.number is None for found in roots))
         what = "difference is" if others == 1 else f"{others:,} differences are"
         return f"root causes: {len(roots):,}   (the other {what} downstream of {', '.join(named)})"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,6 +15,7 @@ from replay_ws.cli.app import main
 from tests.helpers import sent
 
 Said = Callable[..., str]
+CASSETTES = Path(__file__).parents[3] / "cassettes"
 SEARCH = {"type": "tool_executing", "tool_name": "search"}
 SUM = {"type": "tool_executing", "tool_name": "sum"}
 
@@ -60,6 +62,27 @@ def test_what_is_allowed_is_told_and_makes_no_difference(said: Said) -> None:
 
 def test_an_unknown_category_is_named_with_the_one_that_was_meant(said: Said) -> None:
     assert "unknown category 'mising'; did you mean 'missing'?" in said("--allow=mising", code=2)
+
+
+def test_an_order_says_what_must_come_in_turn(said: Said) -> None:
+    events = [SEARCH, SUM, {"type": "done"}]
+    rws.save(sent(*events).session, "golden.rws")
+    rws.save(sent(SUM, SEARCH, events[2]).session, "run.rws")
+    assert "first divergence: moved #" in said("--order", "causal")
+    assert "same: " in said("--order", "bag", code=0)
+
+
+def test_a_profile_judges_both_sides(said: Said) -> None:
+    assert "  compliance agent5 " not in said()
+    rws.save(sent({"type": "agent_started"}).session, "run.rws")
+    assert "  compliance agent5 0.364 → 0.500" in said("--profile", "agent5")
+
+
+def test_roots_of_one_number_are_named_once(said: Said) -> None:
+    shutil.copy(CASSETTES / "agent_with_a_tool.rws", "golden.rws")
+    shutil.copy(CASSETTES / "agui_parallel_tools.rws", "run.rws")
+    (roots,) = [line for line in said().splitlines() if line.startswith("  root causes:")]
+    assert roots.endswith(" downstream of #0)")
 
 
 @pytest.mark.parametrize("allowed", ["", "missing,", " "])
