@@ -59,6 +59,7 @@ def _built_in_source(name: str) -> Source:
     raise unknown("profile", name, profile_names())
 
 
+@cache
 def _entries() -> list[Any]:
     from importlib.resources import files  # dear to import, and most sessions ask for no profile
 
