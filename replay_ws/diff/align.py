@@ -26,17 +26,20 @@ Source: patience diff (Cohen 2003) for the anchors, Myers 1986 for the search.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Container, Hashable, Iterator, Sequence
 from itertools import islice, pairwise
 from typing import TypeAlias
 
+from replay_ws.diff.blocks import (
+    Block,
+    Gap,
+    agreement,
+    agreement_back,
+    earliest,
+    facing,
+    joined,
+)
 from replay_ws.diff.shortest import pairs_along
-
-Block: TypeAlias = tuple[int, int, int]
-"""``(a, b, count)``: ``count`` items from ``a`` on answer as many from ``b`` on."""
-
-Gap: TypeAlias = tuple[Sequence[int], Sequence[int]]
-"""Positions on both sides that answer nothing, between the same two blocks."""
 
 Rect: TypeAlias = tuple[int, int, int, int]
 """``(a, a_end, b, b_end)``: a stretch of either side."""
@@ -78,8 +81,6 @@ PROBE = 1024
 DEPTH_MAX = 24
 """Times that a gap may be divided by anchors; what is left then is searched."""
 
-SLICE_MAX = 65_536
-
 
 def in_sequence(a: Sequence[int], b: Sequence[int]) -> tuple[list[Block], list[Gap]]:
     """Blocks that rise on both sides, and the gaps between them.
@@ -88,7 +89,7 @@ def in_sequence(a: Sequence[int], b: Sequence[int]) -> tuple[list[Block], list[G
     """
     found = _Alignment(a, b)
     found.align((0, len(a), 0, len(b)))
-    blocks = joined(_earliest(joined(sorted(found.blocks)), a, b))
+    blocks = facing(joined(earliest(joined(sorted(found.blocks)), a, b)), a, b)
     ends = [(0, 0, 0), *blocks, (len(a), len(b), 0)]
     between = ((range(x[0] + x[2], y[0]), range(x[1] + x[2], y[1])) for x, y in pairwise(ends))
     return blocks, [gap for gap in between if gap[0] or gap[1]]
@@ -114,75 +115,6 @@ def is_related(matched: int, a: Sequence[int], b: Sequence[int]) -> bool:
     """Whether two sequences of which so many items are anchored have to do with each other."""
     shorter = min(len(a), len(b))
     return shorter < UNRELATED_MIN or matched * 1_000 >= shorter * RELATED_PER_MILLE
-
-
-def common_prefix(a: Sequence[object], b: Sequence[object]) -> int:
-    """How many items two sequences have in common at the front."""
-    return agreement(a, b, 0, 0, min(len(a), len(b)))
-
-
-def agreement(a: Sequence[object], b: Sequence[object], x: int, y: int, limit: int) -> int:
-    """How many items from ``x`` and ``y`` on are equal; at most ``limit``."""
-    count, size = 0, 16
-    while count < limit:
-        size = min(size, limit - count)
-        if a[x + count : x + count + size] != b[y + count : y + count + size]:
-            while size > 1:  # the first difference is among these
-                half = size // 2
-                if a[x + count : x + count + half] == b[y + count : y + count + half]:
-                    count, size = count + half, size - half
-                else:
-                    size = half
-            break
-        count, size = count + size, min(size * 2, SLICE_MAX)
-    return count
-
-
-def agreement_back(a: Sequence[object], b: Sequence[object], x: int, y: int, limit: int) -> int:
-    """How many items before ``x`` and ``y`` are equal; at most ``limit``."""
-    count, size = 0, 16
-    while count < limit:
-        size = min(size, limit - count)
-        x_end, y_end = x - count, y - count
-        if a[x_end - size : x_end] != b[y_end - size : y_end]:
-            ours, theirs = a[x_end - size : x_end][::-1], b[y_end - size : y_end][::-1]
-            return count + agreement(ours, theirs, 0, 0, size)
-        count, size = count + size, min(size * 2, SLICE_MAX)
-    return count
-
-
-def joined(blocks: Iterable[Block]) -> list[Block]:
-    """``blocks``, with those made one of which the second begins where the first ends."""
-    result: list[Block] = []
-    for a, b, count in blocks:
-        start_a, start_b, size = result[-1] if result else (a, b, 0)
-        if result and a - start_a == b - start_b == size:
-            result[-1] = (start_a, start_b, size + count)
-        else:
-            result.append((a, b, count))
-    return result
-
-
-def _earliest(blocks: list[Block], a: Sequence[int], b: Sequence[int]) -> Iterator[Block]:
-    """The same blocks, where of several equal items the earliest answers.
-
-    Of ``x`` and ``x x`` the second x is the new one. Where only one side has a gap before a block,
-    the block can begin in the gap, and the gap stand behind it.
-    """
-    end_a, end_b = 0, 0
-    for start_a, start_b, count in blocks:
-        shift = 0
-        if start_a == end_a:
-            shift = agreement(b, b, end_b, start_b, count)
-        elif start_b == end_b:
-            shift = agreement(a, a, end_a, start_a, count)
-        if shift:
-            yield end_a, end_b, shift
-        if shift < count:
-            yield start_a + shift, start_b + shift, count - shift
-            end_a, end_b = start_a + count, start_b + count
-        else:
-            end_a, end_b = end_a + shift, end_b + shift
 
 
 class _Alignment:

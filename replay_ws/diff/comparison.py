@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from replay_ws.compliance import Profile
-from replay_ws.diff.align import common_prefix
+from replay_ws.diff.blocks import common_prefix
 from replay_ws.diff.causality import Causes, causes_of, orphans, with_roots
 from replay_ws.diff.divergences import Story, find
 from replay_ws.diff.endings import find_endings

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from replay_ws.diff.align import Block, joined, once
+from replay_ws.diff.align import once
+from replay_ws.diff.blocks import Block, joined
 
 RUN_LENGTHS = (8, 4, 2, 1)
 """How many events are looked for together; runs of the first length need no other sign."""

@@ -23,13 +23,11 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from replay_ws.diff.align import (
     RELATED_PER_MILLE,
-    Block,
-    Gap,
     as_bag,
-    common_prefix,
     in_sequence,
     is_related,
 )
+from replay_ws.diff.blocks import Block, Gap, common_prefix
 from replay_ws.diff.moves import find_moves
 from replay_ws.diff.sides import Side
 from replay_ws.events.log import Direction

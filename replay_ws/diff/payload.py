@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from replay_ws.diff import show
-from replay_ws.diff.align import common_prefix
+from replay_ws.diff.blocks import common_prefix
 from replay_ws.diff.keys import data, unnumbered
 from replay_ws.diff.model import Detail
 from replay_ws.events.model import Event

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
-from replay_ws.diff.align import agreement
+from replay_ws.diff.blocks import agreement
 from replay_ws.diff.keys import comparable, content, has_secret, untyped
 from replay_ws.diff.model import Deliveries
 from replay_ws.diff.volatile import NO_RULES, Volatile

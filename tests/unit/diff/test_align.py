@@ -7,18 +7,11 @@ from time import process_time
 
 import pytest
 
-from replay_ws.diff.align import EDITS_MAX, as_bag, common_prefix, in_sequence
+from replay_ws.diff.align import EDITS_MAX, as_bag, in_sequence
 
 
 def matched(a: list[int], b: list[int]) -> int:
     return sum(count for _, _, count in in_sequence(a, b)[0])
-
-
-@pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 100, 1000])
-def test_a_common_prefix_is_found_to_the_item(size: int) -> None:
-    a = list(range(size))
-    assert common_prefix(a, [*a, 1]) == size
-    assert common_prefix([*a, -1, 0], [*a, -2, 0]) == size
 
 
 def test_equal_sequences_are_one_block() -> None:
