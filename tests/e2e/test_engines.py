@@ -34,7 +34,7 @@ def hunted(folder: Path, function: str, *words: str) -> Any:
 
 def test_a_cluster_finds_what_is_found_here(folder: Path) -> None:
     ways = (["--engine", "here"], ["--engine", "dask", "-j", "2"])
-    here, there = (hunted(folder, "fails", "--seeds", "300", *way) for way in ways)
+    here, there = (hunted(folder, "fails", "--seeds", "3000", *way) for way in ways)
     assert {**there, "engine": "", "seconds": 0} == {**here, "engine": "", "seconds": 0}
 
 

@@ -19,7 +19,7 @@ arrival order has no stable names for its tasks, and a run must draw alike wheth
 somebody observes it.
 
 Only threads of the run are served; another thread of the process gets real entropy, except from
-the functions of ``random`` and numpy's legacy ones, which share one state between all threads.
+numpy's legacy functions, which share one state between all threads.
 Out of reach are functions of C that ask the system by themselves, and aliases such as
 ``from os import urandom`` that are no name of a module.
 """
@@ -32,7 +32,7 @@ import random
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import MethodType, ModuleType
 from typing import Any
 
@@ -44,6 +44,7 @@ from replay_ws.sim.world.aliases import (
     show_reals,
     show_stand_ins,
 )
+from replay_ws.sim.world.bystanders import Bystanders
 from replay_ws.sim.world.patches import Patch, patched
 from replay_ws.sim.world.tape import Words, keyed_words
 
@@ -70,6 +71,7 @@ class Entropy:
         ]
         self._has_numpy = False
         self._globals = globals_of(program)
+        self._tables: list[Aliases] = []
         self._aliases: list[Alias] = []
         self._names = patched(())
         self._outer: Entropy | None = None
@@ -117,9 +119,12 @@ class Entropy:
             tempfile.gettempdir()  # the first one in a process draws names to try folders
         self._find_numpy()
         self._outer, _here.entropy = _here.entropy, self
-        self._names = patched(self._patches())
+        others = [_bystanders()] if threading.active_count() > 1 else []
+        self._names = patched(self._patches(others))
         self._names.__enter__()
-        self._aliases = [*_ALIASES.everywhere(), *_ALIASES.among(self._globals)]
+        self._tables = [*(each.aliases for each in others), _ALIASES]
+        among = (alias for table in self._tables for alias in table.among(self._globals))
+        self._aliases = [*self._everywhere(), *among]
         show_stand_ins(self._aliases)
         for shared in self._shared:
             shared.swap(self.word)
@@ -128,14 +133,19 @@ class Entropy:
         """Give it back; draws go on where they were at the next ``install``."""
         for shared in reversed(self._shared):
             shared.swap(self.word)
-        show_reals([*self._aliases, *_ALIASES.everywhere()])
+        show_reals([*self._aliases, *self._everywhere()])
         self._names.__exit__(None, None, None)
         _here.entropy, self._outer = self._outer, None
 
-    def _patches(self) -> Iterator[Patch]:
+    def _patches(self, others: Iterable[Bystanders]) -> Iterator[Patch]:
         yield from _PATCHES
         if (ssl := sys.modules.get("ssl")) is not None:
             yield from _ssl_patches(ssl)
+        for each in others:
+            yield from each.patches
+
+    def _everywhere(self) -> Iterator[Alias]:
+        return (alias for table in self._tables for alias in table.everywhere())
 
     def _find_numpy(self) -> None:
         numpy = sys.modules.get("numpy.random")
@@ -326,6 +336,11 @@ _ALIASES = Aliases(
     for owner, name, stand_in in _PATCHES
     if (owner, name) in ((os, "urandom"), (os, "getrandom"), (random, "seed"))
 )
+
+
+@functools.cache
+def _bystanders() -> Bystanders:
+    return Bystanders(lambda: _here.entropy is not None, seed=MethodType(_seed, _module_random))
 
 
 @functools.cache

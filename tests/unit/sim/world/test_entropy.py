@@ -171,6 +171,37 @@ def test_another_thread_has_real_entropy_and_takes_none_of_the_runs() -> None:
     assert drawn[0] != drawn[1]
 
 
+def test_another_thread_that_uses_the_module_random_moves_no_draw_of_a_run() -> None:
+    go, done, end = threading.Event(), threading.Event(), threading.Event()
+    drawn: list[float] = []
+
+    def foreign() -> None:
+        while go.wait() and not end.is_set():
+            go.clear()
+            random.seed(5)
+            drawn.extend((random.random(), aliased_random(), random.choice(range(100))))
+            done.set()
+
+    def draw() -> list[Any]:
+        before = aliased_random()
+        go.set()
+        assert done.wait(10)
+        return [before, random.random(), random.sample(range(1000), 5), aliased_random()]
+
+    thread = threading.Thread(target=foreign)
+    thread.start()
+    names = {**vars(random)}
+    try:
+        beside = with_seed(1, draw)
+    finally:
+        end.set()
+        go.set()
+        thread.join()
+    assert beside == with_seed(1, draw)
+    assert drawn[:1] == [random.Random(5).random()]
+    assert vars(random) == names
+
+
 def test_a_thread_of_the_run_draws_from_it() -> None:
     drawn: list[bytes] = []
     with keyed_entropy(1, uuid4) as entropy:
