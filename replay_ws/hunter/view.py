@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ GROUPS_MAX = 20
 
 _WIDTH = 110
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_MODE_IN_ID = re.compile(r"\[mode=[^\]-]+-?")
 
 _ENDED = {
     "done": "",
@@ -58,7 +60,7 @@ class Hunted:
             if shrunk is not None:
                 yield from (Line(f" {line.text}") for line in shrunk.told())
             if shrunk is None or not shrunk.output:
-                yield Line(f"   again: {again(hunt.target, group.first)}")
+                yield Line(f"   again: {again(hunt, group.first)}")
         if len(hunt.groups) > GROUPS_MAX:
             more = plural(len(hunt.groups) - GROUPS_MAX, "more group")
             yield Line(f"   … and {more}; --json has all", Tone.QUIET)
@@ -76,7 +78,7 @@ class Hunted:
                 f"{self.hunt.target} ({letter})" if len(groups) > 1 else self.hunt.target,
                 page,
                 group.signature.kind,
-                f"{group.count:,}x {group.signature}; {again(self.hunt.target, group.first)}",
+                f"{group.count:,}x {group.signature}; {again(self.hunt, group.first)}",
             )
             for letter, group in zip(LETTERS, groups, strict=False)
         ]
@@ -138,21 +140,19 @@ def mode_text(mode: Any) -> str:
     return mode if isinstance(mode, str) else "+".join(mode)
 
 
-def again(target: str, failure: Failure) -> str:
+def again(hunt: Hunt, failure: Failure) -> str:
     """The command that runs a failure once more."""
-    conditions = failure.conditions
-    options = {
-        "seed": str(failure.seed),
-        "mode": "" if failure.mode == "normal" else failure.mode,
-        "schedule": str(conditions.schedule.resolved(failure.seed).policy),
-    }
-    given = [(name, value) for name, value in options.items() if value]
-    if "::" in target:
-        return shlex.join(["pytest", target, *(f"--ws-{name}={value}" for name, value in given)])
-    modes = failure.mode.split("+") if options["mode"] else []
-    words = [w for name, value in given if name != "mode" for w in (f"--{name}", value)]
-    words += [word for mode in modes for word in ("--mode", mode)]
-    return command("record", target, *words, "-o", "failed.rws")
+    mode = failure.mode if hunt.trials.modes or failure.mode != "normal" else ""
+    schedule = str(failure.conditions.schedule.resolved(failure.seed).policy)
+    if "::" in hunt.target:
+        given = {"seed": failure.seed, "mode": mode, "schedule": schedule}
+        # A test is run in one mode under the name that it has without any.
+        name = _MODE_IN_ID.sub("[", hunt.target).removesuffix("[]") if mode else hunt.target
+        words = [f"--ws-{option}={value}" for option, value in given.items() if value != ""]
+        return shlex.join(["pytest", name, *words])
+    modes = (word for each in mode.split("+") if each for word in ("--mode", each))
+    words = ["--seed", str(failure.seed), "--schedule", schedule, *modes]
+    return command("record", hunt.target, *words, "-o", "failed.rws")
 
 
 def _headline(group: Group) -> str:

@@ -104,7 +104,7 @@ def rerun_line(item: pytest.Item) -> str:
         words.append(f"--ws-seeds={seed}..{seed + 1}")
     given = {name: option(name) for name in ("--ws-seed", "--ws-schedule", "--ws-repro")}
     words += [f"{name}={value}" for name, value in given.items() if value is not None]
-    if option("--ws-mode") and "_ws_mode" in parameters:
-        words.append(f"--ws-mode={parameters['_ws_mode']}")
+    # Of several modes each test has its own, and its name; that of one is in no name.
+    words += [f"--ws-mode={mode}" for mode in option("--ws-mode") or ()]
     words += [name for name in ("--ws-verify", "--ws-strict-escapes") if option(name)]
     return shlex.join(words)

@@ -36,6 +36,9 @@ NAME = "replay_ws"
 SEED, MODE = "_ws_seed", "_ws_mode"
 """Names under which a seed and a mode are parameters of a test."""
 
+FOR_HUNT = pytest.StashKey[bool]()
+"""Of a configuration: its tests are collected for a hunt, which has seeds of its own."""
+
 _SEEDS_MAX = 100_000
 
 
@@ -140,15 +143,17 @@ def _modes(value: Any) -> Any:
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
-    """Make a test of each seed and mode that the markers or the command line list."""
+    """Make a test of each seed and mode that the markers or the command line list.
+
+    The seed of ``--ws-seed`` or of a hunt, and a single ``--ws-mode``, are no parameter: the test
+    keeps its name.
+    """
     given, option = arguments_of(metafunc.definition), metafunc.config.getoption
     seeds = given.get("seeds") if option("--ws-seeds") is None else option("--ws-seeds")
-    if seeds is not None and option("--ws-seed") is not None:
-        seeds = [option("--ws-seed")]
     modes = option("--ws-mode") or given.get("modes")
-    if seeds is not None:
+    if seeds is not None and not _has_seed(metafunc.config):
         _parameter(metafunc, SEED, [(seed, f"seed={seed}") for seed in seeds_of(seeds)])
-    if modes is not None:
+    if modes is not None and _one_mode(metafunc.config) is None:
         if not isinstance(modes, (list, tuple)) or not modes:
             raise ConfigError(
                 f"modes is {modes!r:.60}",
@@ -157,6 +162,17 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
             )
         texts = [mode_text(mode) for mode in modes]
         _parameter(metafunc, MODE, [(text, f"mode={text}") for text in texts])
+
+
+def _has_seed(config: pytest.Config) -> bool:
+    """Whether tests are told one seed, and not by their markers."""
+    return config.getoption("--ws-seed") is not None or config.stash.get(FOR_HUNT, False)
+
+
+def _one_mode(config: pytest.Config) -> str | None:
+    """The mode of the command line, if there is one only."""
+    modes: list[str] = config.getoption("--ws-mode") or []
+    return mode_text(modes[0]) if len(modes) == 1 else None
 
 
 def _parameter(metafunc: pytest.Metafunc, name: str, values: list[tuple[Any, str]]) -> None:
@@ -174,9 +190,10 @@ def wanted_of(item: pytest.Function) -> Wanted:
     parameters: Mapping[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
     option = item.config.getoption
     _refuse_late(given, parameters, item)
-    for name, own in (("--ws-seed", "seed"), ("--ws-schedule", "schedule")):
-        if option(name) is not None:
-            given[own] = option(name)
+    asked = {"seed": "--ws-seed", "schedule": "--ws-schedule"}
+    given |= {own: option(name) for own, name in asked.items() if option(name) is not None}
+    if (mode := _one_mode(item.config)) is not None:
+        given["mode"] = mode
     if option("--ws-strict-escapes"):
         given["escapes"] = "error"
     if SEED in parameters:
@@ -202,9 +219,12 @@ def wanted_of(item: pytest.Function) -> Wanted:
 
 def _refuse_late(given: Mapping[str, Any], has: Mapping[str, Any], item: pytest.Item) -> None:
     """Seeds and modes make tests, and pytest has made them when a hook marks one."""
-    for name, parameter, option in (("seeds", SEED, "--ws-seeds"), ("modes", MODE, "--ws-mode")):
-        asked = option if item.config.getoption(option) is not None else f"{name}="
-        if parameter not in has and (asked == option or given.get(name) is not None):
+    option = item.config.getoption
+    is_one = {SEED: _has_seed(item.config), MODE: _one_mode(item.config) is not None}
+    for name, parameter, listed in (("seeds", SEED, "--ws-seeds"), ("modes", MODE, "--ws-mode")):
+        asked = listed if option(listed) is not None else f"{name}="
+        is_asked = asked == listed or given.get(name) is not None
+        if is_asked and parameter not in has and not is_one[parameter]:
             raise ConfigError(
                 f"{asked} came too late: the marker was added when tests were made already",
                 where=item.nodeid,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -23,14 +24,19 @@ from _pytest.runner import runtestprotocol
 from replay_ws.errors import ConfigError
 from replay_ws.hunter.targets import Runner
 from replay_ws.pytest_plugin.items import HUNTED, OF_A_TEST, SESSION
-from replay_ws.pytest_plugin.marker import NAME, wanted_of
+from replay_ws.pytest_plugin.marker import FOR_HUNT, NAME, wanted_of
 from replay_ws.running import Conditions, Outcome, attach
 from replay_ws.sim.lanes import Observer
 
 Found = TypeVar("Found")
 
-_QUIETLY = ("-q", "--capture=no", "--no-header", "--no-summary", "-p", "no:cacheprovider")
+_QUIETLY = (
+    *("-q", "--capture=no", "--no-header", "--no-summary", "-p", "no:cacheprovider"),
+    # Who hunts has loaded us already, and nothing of ours is to be rewritten.
+    *("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"),
+)
 _NAMES_SHOWN = 5
+_SEED_IN_ID = re.compile(r"\[seed=\d+-?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,25 +116,37 @@ def _words(error: BaseException | None) -> str:
 @cache
 def _opened(nodeid: str, folder: str) -> _NodeRunner:
     """The runner of a test, whose pytest stays open until this process ends."""
-    broken = _Broken()
+    collecting = _Collecting()
     with _silence():
-        session = _collected(nodeid, broken)
+        session = _collected(nodeid, collecting)
     Finalize(None, _close, (session,), exitpriority=1)
-    return _NodeRunner(_the_one(session, nodeid, broken.lines))
+    return _NodeRunner(_the_one(session, nodeid, collecting.broken))
 
 
-def _collected(nodeid: str, broken: _Broken) -> pytest.Session:
-    config = _prepareconfig([nodeid, *_QUIETLY, *_alone()], [broken])
-    session = pytest.Session.from_config(config)
-    config._do_configure()
-    config.hook.pytest_sessionstart(session=session)
+def _collected(nodeid: str, collecting: _Collecting) -> pytest.Session:
+    """A pytest that has collected the test; what of the suite prevents that is a ConfigError."""
     try:
+        config = _prepareconfig([nodeid, *_QUIETLY, *_alone()], [collecting])
+        session = pytest.Session.from_config(config)
+        config._do_configure()
+        config.hook.pytest_sessionstart(session=session)
         config.hook.pytest_collection(session=session)
-    except pytest.UsageError as error:
+    except (Exception, SystemExit) as error:  # a conftest and a plugin may raise what they like
+        shorter = _SEED_IN_ID.sub("[", nodeid).removesuffix("[]")
+        mend = f"leave the seed out, for a hunt has its own: {shorter}"
         raise ConfigError(
-            str(error).splitlines()[0], where=nodeid, mend="pytest --collect-only lists the tests"
-        ) from None
+            f"pytest cannot collect it: {_reason(error)}",
+            where=nodeid,
+            mend=mend if shorter != nodeid else f"see what `pytest {nodeid}` says",
+        ) from error
     return session
+
+
+def _reason(error: BaseException) -> str:
+    """What an error says, in a line; of wrong options, what stands behind the usage."""
+    lines = str(error).splitlines() or [""]
+    said = next((line.partition("error: ")[2] for line in lines if "error: " in line), lines[0])
+    return said if isinstance(error, pytest.UsageError) else f"{type(error).__name__}: {said}"
 
 
 @contextlib.contextmanager
@@ -138,15 +156,18 @@ def _silence() -> Iterator[None]:
         yield
 
 
-class _Broken:
-    """Why files could not be collected: the last line of each."""
+class _Collecting:
+    """Has a test collected for a hunt; ``broken`` says of each file why it could not be read."""
 
     def __init__(self) -> None:
-        self.lines: list[str] = []
+        self.broken: list[str] = []
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[FOR_HUNT] = True
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self.lines.append(report.longreprtext.strip().splitlines()[-1])
+            self.broken.append(report.longreprtext.strip().splitlines()[-1])
 
 
 def _alone() -> tuple[str, ...]:
@@ -166,7 +187,7 @@ def _the_one(session: pytest.Session, nodeid: str, broken: list[str]) -> pytest.
         raise ConfigError(
             f"these are {len(items)} tests: {names}{', ...' if len(items) > _NAMES_SHOWN else ''}",
             where=nodeid,
-            mend="name one of them; the hunt has its own --seeds and --mode",
+            mend="name one of them",
         )
     (item,) = items
     if not isinstance(item, pytest.Function) or item.get_closest_marker(NAME) is None:

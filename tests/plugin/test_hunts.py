@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,14 @@ async def test_order(mock, shared):
 def test_plain():
     pass
 
+@pytest.mark.replay_ws(seeds=3, modes=["normal", "packet_loss"])
+@pytest.mark.parametrize("steps", [1, 2])
+async def test_modes(steps, mock):
+    for step in range(steps):
+        await mock.send_to_thread("t1", {"type": f"step {step}"})
+    await asyncio.sleep(10)
+    assert mock.session().ledger.delivered == steps, "a message is missing"
+
 @pytest.mark.replay_ws(seeds=3)
 def test_many():
     pass
@@ -85,6 +94,58 @@ def test_the_command_that_is_told_fails_in_the_same_way(folder: Path) -> None:
     assert "pytest test_app.py::test_order --ws-seed=" in again
 
 
+@pytest.mark.parametrize(
+    ("name", "modes"),
+    [
+        ("test_modes[mode=packet_loss-2]", ()),
+        ("test_modes[mode=normal-2]", ("--mode", "packet_loss+slow_network")),
+    ],
+)
+def test_a_test_with_parameters_is_told_by_the_name_that_it_has_then(
+    folder: Path, name: str, modes: tuple[str, ...]
+) -> None:
+    told = said("hunt", f"test_app.py::{name}", "--seeds", "50", *modes, cwd=folder, code=1)
+    (line,) = (line for line in told.splitlines() if "again: pytest " in line)
+    _, *words = shlex.split(line.partition("again: ")[2])
+    assert "test_app.py::test_modes[2]" in words
+    assert "1 failed" in pytest_in(folder, *words)
+
+
+def test_the_seeds_of_a_marker_make_way_for_those_of_the_hunt(folder: Path) -> None:
+    assert data("hunt", "test_app.py::test_many", "--seeds", "9", cwd=folder)["runs"] == 9
+
+
+@pytest.mark.parametrize(
+    ("settings", "conftest", "what"),
+    [
+        ("", "import nowhere", "No module named 'nowhere'"),
+        ("", "raise SystemExit(3)", "SystemExit: 3"),
+        ("", "def pytest_configure(): 1 / 0", "ZeroDivisionError: division by zero"),
+        ("addopts = '--nowhere'", "", "unrecognized arguments: --nowhere"),
+        ("nonsense = [", "", "Invalid"),
+    ],
+)
+def test_what_of_a_suite_prevents_a_hunt_is_said_in_a_line(
+    folder: Path, settings: str, conftest: str, what: str
+) -> None:
+    (folder / "pyproject.toml").write_text(f"[tool.pytest.ini_options]\n{settings}\n")
+    (folder / "conftest.py").write_text(conftest)
+    for engine in (["--engine", "here"], ["-j", "2"]):
+        done = replay_ws("hunt", "test_app.py::test_order", *engine, cwd=folder)
+        assert (done.returncode, done.stdout) == (2, "")
+        first, mend = done.stderr.splitlines()
+        assert first.startswith("error: test_app.py::test_order: pytest cannot collect it: ")
+        assert what in first
+        assert "see what `pytest test_app.py::test_order` says" in mend
+
+
+def test_a_suite_that_makes_errors_of_warnings_is_hunted(folder: Path) -> None:
+    settings = 'filterwarnings = ["error"]\nasyncio_default_fixture_loop_scope = "function"\n'
+    (folder / "pyproject.toml").write_text(f"[tool.pytest.ini_options]\n{settings}")
+    options = ("--seeds", "30", "--schedule", "fifo")
+    assert said("hunt", "test_app.py::test_order", *options, cwd=folder)
+
+
 def test_what_outlives_a_run_is_set_up_once_in_a_process_and_torn_down(folder: Path) -> None:
     options = ("--seeds", "30", "--engine", "here", "--schedule", "fifo")
     assert said("hunt", "test_app.py::test_order", *options, cwd=folder)
@@ -96,7 +157,8 @@ def test_what_outlives_a_run_is_set_up_once_in_a_process_and_torn_down(folder: P
     ("name", "what"),
     [
         ("test_plain", "not marked"),
-        ("test_many", "these are 3 tests: test_many[seed=0]"),
+        ("test_modes", "these are 4 tests: test_modes[mode=normal-1]"),
+        ("test_modes[seed=2-mode=normal-1]", "test_app.py::test_modes[mode=normal-1]"),
         ("test_skipped", "was skipped: not today"),
         ("test_without_fixture", "fixture 'nowhere' not found"),
         ("test_nowhere", "not found"),

@@ -95,11 +95,18 @@ def test_options_go_before_markers(project: Project, options: str, expected: lis
     assert ran(suite.runpytest("-s", "-q", *shlex.split(options))) == expected
 
 
-def test_one_seed_from_the_command_line_stands_for_the_markers_many(project: Project) -> None:
-    suite = project(SWEEP.format(seeds=5, modes=None))
-    result = suite.runpytest("-s", "-q", "-rA", "--ws-seed=17")
-    assert ran(result) == ["17 -"]
-    result.stdout.fnmatch_lines(["*seed=17*"])
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [("--ws-seed=17", "17 slow_network"), ("--ws-mode=packet_loss", "0 packet_loss")],
+)
+def test_one_seed_or_mode_of_the_command_line_stands_for_the_markers_and_is_in_no_name(
+    project: Project, option: str, told: str
+) -> None:
+    suite = project(SWEEP.format(seeds=[0], modes=["slow_network"]))
+    result = suite.runpytest("-s", "-q", "-rA", option)
+    assert ran(result) == [told]
+    name = option.removeprefix("--ws-")
+    assert name not in result.stdout.str().partition("short test summary")[2]
 
 
 RACE = """
@@ -254,11 +261,16 @@ def test_a_test_may_be_marked_by_a_hook(project: Project) -> None:
 
 @pytest.mark.parametrize(
     ("argument", "option", "words"),
-    [("seeds=3", "-q", "seeds="), ("", "--ws-seeds=3", "--ws-seeds"), ("", "--ws-mode=normal", "")],
+    [
+        ("seeds=3", "-q", "seeds="),
+        ("", "--ws-seeds=3", "--ws-seeds"),
+        ("modes=['normal']", "-q", "modes="),
+        ("", "--ws-mode=normal --ws-mode=packet_loss", "--ws-mode"),
+    ],
 )
 def test_seeds_and_modes_of_a_marker_that_comes_late_are_refused(
     project: Project, argument: str, option: str, words: str
 ) -> None:
-    result = project(LATE, conftest=MARKING.format(argument)).runpytest(option)
+    result = project(LATE, conftest=MARKING.format(argument)).runpytest(*option.split())
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([f"*{words}* came too late*", "*mark it where it is defined*"])
