@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from math import inf
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from replay_ws.errors import ConfigError
@@ -126,17 +127,56 @@ class _Done(NamedTuple):
     ended: str
 
     @property
+    def way(self) -> tuple[str, str]:
+        """Under what its seeds were run."""
+        return self.modes, self.schedule
+
+    @property
     def seen(self) -> range:
         """The seeds that were run in every mode."""
         modes = self.modes.count(",") + 1
         return range(self.first_seed, self.first_seed + min(self.seeds, self.runs // modes))
 
 
-class _Met(NamedTuple):
-    """A group of failures as the file has it."""
+class Met(NamedTuple):
+    """A group of failures: how many, and the first of them."""
 
     failures: int
     seed: int
+    mode: str
+
+
+class Entry(NamedTuple):
+    """A hunt as it is kept: ``runs`` of a target, how they were done, and how they failed.
+
+    ``modes`` are those of each seed, with commas between; without any, the target's own. ``ended``
+    is as for a hunt.
+    """
+
+    target: str
+    runs: int
+    seeds: range
+    modes: str = ""
+    schedule: str = ""
+    ended: str = "done"
+    failures: Mapping[Signature, Met] = MappingProxyType({})
+
+
+def entry_of(hunt: Hunt) -> Entry:
+    """What is kept of a hunt."""
+    trials = hunt.trials
+    return Entry(
+        hunt.target,
+        hunt.runs,
+        trials.seeds,
+        ",".join(str(mode) for mode in trials.modes),
+        str(trials.schedule or ""),
+        hunt.ended,
+        {
+            group.signature: Met(group.count, group.first.seed, group.first.mode)
+            for group in hunt.groups
+        },
+    )
 
 
 class History:
@@ -164,26 +204,23 @@ class History:
 
     def add(self, hunt: Hunt, now: datetime) -> None:
         """Keep what a hunt found."""
-        trials = hunt.trials
-        modes = ",".join(str(mode) for mode in trials.modes)
+        self.keep([entry_of(hunt)], now)
+
+    def keep(self, entries: Iterable[Entry], now: datetime) -> None:
+        """Keep what was found, all of it or nothing."""
+        at = round(now.timestamp())
         with self._changes() as file:
-            row = (
-                *(round(now.timestamp()), hunt.target, hunt.runs),
-                *(trials.seeds.start, len(trials.seeds), modes),
-                *(str(trials.schedule or ""), hunt.ended),
-            )
-            number = file.execute(
-                "INSERT INTO hunts (at, target, runs, first_seed, seeds, modes, schedule, ended)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                row,
-            ).lastrowid
-            file.executemany(
-                "INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (number, *group.signature, group.count, group.first.seed, group.first.mode)
-                    for group in hunt.groups
-                ],
-            )
+            for target, runs, seeds, modes, schedule, ended, failures in entries:
+                number = file.execute(
+                    "INSERT INTO hunts"
+                    " (at, target, runs, first_seed, seeds, modes, schedule, ended)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (at, target, runs, seeds.start, len(seeds), modes, schedule, ended),
+                ).lastrowid
+                file.executemany(
+                    "INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    [(number, *signature, *met) for signature, met in failures.items()],
+                )
 
     def quarantine(self, target: str, until: date, reason: str = "") -> None:
         """Let a target fail until the end of a day."""
@@ -209,9 +246,9 @@ class History:
         return next((each for each in self.quarantines() if each.target == target), None)
 
     def records(self, target: str | None = None, since: datetime | None = None) -> list[Record]:
-        """What is known of every target and of each way in which it fails, by target."""
+        """What is known of every target and of each way in which it fails; the worst first."""
         hunts: dict[str, list[_Done]] = defaultdict(list)
-        met: dict[tuple[str, Signature], dict[int, _Met]] = defaultdict(dict)
+        met: dict[tuple[str, Signature], dict[int, Met]] = defaultdict(dict)
         earliest = 0 if since is None else round(since.timestamp())
         with self._changes() as file:
             for id, at, name, *more in file.execute(
@@ -222,15 +259,16 @@ class History:
                 if target in (None, name):
                     hunts[name].append(_Done(id, datetime.fromtimestamp(at, UTC), name, *more))
             names = {done.id: done.target for several in hunts.values() for done in several}
-            for id, *signature, count, seed in file.execute(
-                "SELECT hunt, kind, message, place, event, count, seed FROM failures ORDER BY hunt"
+            for id, *signature, count, seed, mode in file.execute(
+                "SELECT * FROM failures ORDER BY hunt"
             ):
                 if id in names:
-                    met[names[id], Signature(*signature)][id] = _Met(count, seed)
+                    met[names[id], Signature(*signature)][id] = Met(count, seed, mode)
         records = [_record(hunts[name], name, sign, found) for (name, sign), found in met.items()]
         failing = {record.target for record in records}
         records += [_clean(hunts[name], name) for name in hunts if name not in failing]
-        return sorted(records, key=lambda record: (record.target, -record.failures))
+        rank = {state: number for number, state in enumerate(State)}
+        return sorted(records, key=lambda it: (rank[it.state], it.target, -it.failures))
 
     # --- the file --------------------------------------------------------------------------
 
@@ -253,13 +291,14 @@ class History:
 
 
 def _record(
-    hunts: Sequence[_Done], target: str, signature: Signature, met: dict[int, _Met]
+    hunts: Sequence[_Done], target: str, signature: Signature, met: dict[int, Met]
 ) -> Record:
     last = max(number for number, done in enumerate(hunts) if done.id in met)
     failing = [done for done in hunts if done.id in met]
     before, after = hunts[: last + 1], hunts[last + 1 :]
-    # A hunt that a failure ended says too much of its rate.
+    # A hunt that a failure ended says too much of its rate, and the same runs again say nothing.
     whole = [done for done in before if done.ended not in _STOPPED_AT_FAILURE] or before
+    whole = list({(done.first_seed, done.seeds, *done.way): done for done in whole}.values())
     failed = sum(met[done.id].failures for done in whole if done.id in met)
     found = interval(failed, sum(done.runs for done in whole))
     return Record(
@@ -282,7 +321,7 @@ def _different_runs(hunts: Sequence[_Done]) -> int:
     """How many runs there were, those of the same seed, mode and schedule counted once."""
     alike: dict[tuple[str, str], list[range]] = defaultdict(list)
     for done in hunts:
-        alike[done.modes, done.schedule].append(done.seen)
+        alike[done.way].append(done.seen)
     count = 0
     for (modes, _), ranges in alike.items():
         end = 0
@@ -293,8 +332,15 @@ def _different_runs(hunts: Sequence[_Done]) -> int:
 
 
 def _clean(hunts: Sequence[_Done], target: str) -> Record:
-    runs = sum(done.runs for done in hunts)
-    return Record(target, None, len(hunts), runs, 0, interval(0, runs), trend=(0.0,) * len(hunts))
+    return Record(
+        target,
+        None,
+        hunts=len(hunts),
+        runs=sum(done.runs for done in hunts),
+        failures=0,
+        interval=interval(0, _different_runs(hunts)),
+        trend=(0.0,) * len(hunts),
+    )
 
 
 def since_text(text: str, now: datetime) -> datetime:

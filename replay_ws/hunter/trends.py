@@ -38,7 +38,11 @@ class Trends:
         counts = [f"{states.count(state)} {state}" for state in State if state in states]
         worst = Tone.BAD if State.FAILING in states else Tone.GOOD
         yield Line(f"{self.name}: {', '.join(counts) or 'no hunt yet'}", worst)
+        above = None
         for record in self.records[:RECORDS_MAX]:
+            if (above, record.state) != (State.CLEAN, State.CLEAN):
+                yield Line()
+            above = record.state
             yield from _record_lines(record)
         if len(self.records) > RECORDS_MAX:
             more = len(self.records) - RECORDS_MAX
@@ -72,16 +76,15 @@ def quarantine_text(quarantine: Quarantine, today: date) -> str:
 
 def _record_lines(record: Record) -> Iterator[Line]:
     tone = _TONES.get(record.state, Tone.GOOD)
-    what = clean(str(record.signature)) if record.signature else "no failure"
-    yield Line()
-    yield Line(cut(f"{record.state.value}  {clean(record.target)}", _WIDTH), tone)
-    yield Line(f"  {cut(what, _WIDTH)}")
-    counted = (
-        f"{record.failures:,} of {plural(record.runs, 'run')} in {plural(record.hunts, 'hunt')}"
-    )
-    if record.seen is None:
-        yield Line(f"  {counted}, so fewer than {percent(record.interval.high)} fail (95 %)")
+    head = cut(f"{record.state.value}  {clean(record.target)}", _WIDTH)
+    done = f"{plural(record.runs, 'run')} in {plural(record.hunts, 'hunt')}"
+    if record.signature is None or record.seen is None:
+        fewer = f"fewer than {percent(record.interval.high)} fail (95 %)"
+        yield Line(f"{head}: no failure in {done}, so {fewer}", tone)
         return
+    yield Line(head, tone)
+    yield Line(f"  {cut(clean(str(record.signature)), _WIDTH)}")
+    counted = f"{record.failures:,} of {done}"
     yield Line(f"  {counted}; {record.interval} of the runs fail so, with 95 % confidence")
     first, last = record.seen
     seeds = ", ".join(map(str, record.seeds[-SEEDS_MAX:]))

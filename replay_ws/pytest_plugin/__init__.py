@@ -97,6 +97,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from replay_ws.pytest_plugin.items import MarkedItems
 
         session.config.pluginmanager.register(MarkedItems(session.config), "replay_ws_items")
+        if session.config.getoption("--ws-history") is not None:
+            from replay_ws.pytest_plugin.history import excuse
+
+            excuse(session.config, session.items)
 
 
 class _LeftOut:

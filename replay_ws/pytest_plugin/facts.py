@@ -17,6 +17,8 @@ import pytest
 class Facts:
     """Grows while the test runs. ``goldens`` are the names that it was compared with.
 
+    ``target`` is the test as a hunt names it, ``asked_mode`` that of the command line, and
+    ``signature`` says how it failed, as hunts group failures: kind, message, place and event.
     ``proposals`` are goldens that it would write: name, file of the new session, and the options
     that it is compared with. ``first`` is the first divergence, or what else went wrong, in a line;
     ``details`` are all of them, and ``comparison`` says with which golden and how; both stay in
@@ -24,8 +26,10 @@ class Facts:
     """
 
     nodeid: str
+    target: str = ""
     seed: int = 0
     mode: str = ""
+    asked_mode: str = ""
     schedule: str = "fifo"
     digest: str = ""
     events: int = 0
@@ -33,6 +37,7 @@ class Facts:
     goldens: list[str] = field(default_factory=list)
     proposals: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     first: str = ""
+    signature: list[str] = field(default_factory=list)
     kept: str = ""
     rerun: str = ""
     details: str = ""
@@ -92,6 +97,18 @@ def shown_id(item: pytest.Item) -> str:
 def quoted_id(item: pytest.Item) -> str:
     """``shown_id`` in quotes, as a shell needs it: ids of parameters may hold anything."""
     return "'" + shown_id(item).replace("'", "'\\''") + "'"
+
+
+def target_of(item: pytest.Item) -> str:
+    """A test as a hunt names it, which has its own seeds, and modes of the command line."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is None:
+        return item.nodeid
+    left = callspec.id
+    for name, of_command_line in (("seed", True), ("mode", item.config.getoption("--ws-mode"))):
+        if of_command_line and f"_ws_{name}" in callspec.params:
+            left = left.removeprefix(f"{name}={callspec.params[f'_ws_{name}']}").removeprefix("-")
+    return item.nodeid.removesuffix(f"[{callspec.id}]") + (f"[{left}]" if left else "")
 
 
 def rerun_line(item: pytest.Item) -> str:

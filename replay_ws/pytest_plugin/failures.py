@@ -10,13 +10,17 @@ import pytest
 
 from replay_ws.cassette.redaction import Redactor
 from replay_ws.errors import CassetteError, DeterminismError, GoldenMismatch, ReplayWsError
+from replay_ws.hunter.failure import signature_of
 from replay_ws.pytest_plugin.facts import Facts, facts_of, quoted_id, shown_path
 from replay_ws.pytest_plugin.kept import forget_failed, keep_failed
 from replay_ws.pytest_plugin.options import settings_of
 from replay_ws.report.blocks import command
 from replay_ws.report.kept import COMPARISON
 from replay_ws.report.ledger import ledger_text
+from replay_ws.running import attach
 from replay_ws.session import Session
+
+_NO_FAILURES = (pytest.skip.Exception, pytest.xfail.Exception, pytest.exit.Exception)
 
 _WITH_COMMANDS = (GoldenMismatch, DeterminismError)
 """Errors that end with the commands to run."""
@@ -35,6 +39,8 @@ def tell(
     through ``redactor``: a test's own words may hold what the session does not.
     """
     folder = settings_of(item.config).artifact_folder
+    if call.excinfo is not None and not isinstance(call.excinfo.value, _NO_FAILURES):
+        facts_of(item).signature = facts_of(item).signature or _signature(call.excinfo.value, end())
     if call.excinfo is None or not report.failed:
         if call.when == "call" and report.passed and not facts_of(item).kept:
             forget_failed(folder, item.nodeid)
@@ -59,6 +65,12 @@ def tell(
         return
     if not isinstance(error, _WITH_COMMANDS):
         report.sections.append(("replay_ws", "\n".join(_story(item, facts, session))))
+
+
+def _signature(error: BaseException, session: Session) -> list[str]:
+    if getattr(error, "session", None) is None:
+        attach(error, session=session)
+    return list(signature_of(error))
 
 
 def _says_all(item: pytest.Item, found: pytest.ExceptionInfo[BaseException]) -> bool:

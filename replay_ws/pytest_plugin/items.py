@@ -18,7 +18,7 @@ from _pytest.fixtures import FixtureDef, SubRequest, resolve_fixture_function
 
 from replay_ws.clock import NS_PER_MS
 from replay_ws.errors import ConfigError
-from replay_ws.pytest_plugin.facts import FACTS, facts_of, new_facts
+from replay_ws.pytest_plugin.facts import FACTS, facts_of, new_facts, target_of
 from replay_ws.pytest_plugin.failures import tell
 from replay_ws.pytest_plugin.goldens import Goldens
 from replay_ws.pytest_plugin.marker import NAME, Wanted, failing, wanted_of
@@ -173,6 +173,8 @@ def _begin(item: pytest.Item) -> None:
     item.stash[WANTED], item.stash[RUN] = wanted, run
     facts, conditions = new_facts(item), wanted.conditions
     facts.seed, facts.mode, facts.schedule = conditions.seed, wanted.mode, str(conditions.schedule)
+    facts.target = target_of(item)
+    facts.asked_mode = wanted.mode if item.config.getoption("--ws-mode") else ""
 
 
 def _is_function(item: pytest.Function) -> bool:

@@ -61,6 +61,11 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
         "Repeat what a kept session or a plan file says: its seed, faults and order.",
         {"metavar": "FILE"},
     ),
+    (
+        "--ws-history",
+        "Keep what marked tests did in this SQLite file, as hunts do; quarantined ones may fail.",
+        {"metavar": "FILE"},
+    ),
     ("--ws-report", "Write a JSON report of all marked tests.", {"metavar": "FILE"}),
     (
         "--ws-strict-escapes",

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from replay_ws.api import compare, load, save
-from replay_ws.errors import CassetteError
+from replay_ws.errors import CassetteError, ReplayWsError
 from replay_ws.pytest_plugin.facts import shown_path
 from replay_ws.pytest_plugin.options import is_departure, settings_of, updates
 
@@ -40,6 +40,13 @@ class Told:
         """``passed``, ``failed`` or ``skipped``."""
         ends = self.outcomes.values()
         return next((end for end in ("failed", "skipped") if end in ends), "passed")
+
+    @property
+    def has_run(self) -> bool:
+        """Whether it is marked, and passed or failed; maybe it was expected to fail."""
+        return bool(self.facts["target"]) and (
+            self.outcome == "passed" or bool(self.facts["signature"])
+        )
 
     @property
     def is_whole(self) -> bool:
@@ -89,6 +96,8 @@ class Summary:
             where = self._shown(self._settings.artifact_folder / "failed")
             self._lines.append(f"sessions of failed tests are in {where}")
         self._remove_proposals()
+        if not self._attempt("the history", self._keep_history):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if not self._attempt(self._config.getoption("--ws-report"), self._write_report):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -134,7 +143,7 @@ class Summary:
         """Write a file; where that fails, say so among the lines: the tests are over."""
         try:
             write()
-        except (OSError, CassetteError) as error:
+        except (OSError, ReplayWsError) as error:
             self._lines.append(f"not written: {what}: {error}")
             return False
         return True
@@ -178,6 +187,13 @@ class Summary:
             self._lines += [f"  {self._shown(path)}" for path in unused]
 
     # --- what is told ----------------------------------------------------------------------
+
+    def _keep_history(self) -> None:
+        if self._config.getoption("--ws-history") is None:
+            return
+        from replay_ws.pytest_plugin.history import keep  # for who keeps one
+
+        keep(self._config, [told.facts for told in self._tests.values() if told.has_run])
 
     def _write_report(self) -> None:
         name = self._config.getoption("--ws-report")

@@ -35,8 +35,9 @@ def command(
 ) -> int:
     """Say what hunts found over time, and what seems fixed.
 
-    FILE is what `hunt --history FILE` writes; without TARGET, all of it is told. A target in
-    quarantine is hunted as ever, and its failures fail no hunt until the day is over.
+    FILE is what `hunt --history FILE` and `pytest --ws-history FILE` write; without TARGET, all of
+    it is told. A target in quarantine is run as ever, and its failures fail no hunt and no test
+    until the day is over.
     """
     if (quarantine or release) and target is None:
         raise ConfigError("a quarantine is of one target", mend="name it behind the file")

@@ -66,6 +66,13 @@ def test_the_same_seeds_again_prove_nothing_more(history: History) -> None:
     assert hunted(history, hunt(80, first=1_050)).clean_runs == 130
 
 
+def test_the_same_seeds_again_make_no_rate_more_certain(history: History) -> None:
+    once = hunted(history, hunt(100, 1))
+    again = hunted(history, *[hunt(100, 1)] * 30)
+    assert (again.runs, again.failures) == (3_100, 31)
+    assert again.interval == once.interval
+
+
 def test_what_comes_back_is_failing_again(history: History) -> None:
     record = hunted(history, hunt(1_000, 29), hunt(1_000), hunt(10, 1))
     assert (record.state, record.clean_runs) == (State.FAILING, 0)
@@ -74,6 +81,7 @@ def test_what_comes_back_is_failing_again(history: History) -> None:
 def test_what_never_failed_is_clean(history: History) -> None:
     record = hunted(history, hunt(300))
     assert (record.state, record.signature, record.seen) == (State.CLEAN, None, None)
+    assert hunted(history, hunt(300)).interval == record.interval
 
 
 def test_only_what_is_asked_for_is_told(history: History) -> None:
@@ -81,7 +89,7 @@ def test_only_what_is_asked_for_is_told(history: History) -> None:
     history.add(hunt(40, target="other"), START)
     (record,) = history.records(TARGET, since=START + timedelta(days=1))
     assert (record.runs, record.state) == (50, State.CLEAN)
-    assert [each.target for each in history.records()] == ["other", TARGET]
+    assert [each.target for each in history.records()] == [TARGET, "other"]
 
 
 def test_a_quarantine_ends_by_itself(history: History) -> None:
