@@ -10,24 +10,12 @@ import pytest
 
 from replay_ws.cli.app import main
 
-PROGRAM = """
-import random
-import replay_ws as rws
-
-async def fails():
-    print("on stdout")
-    assert random.randrange(20), "drew a zero"
-
-async def works():
-    print("on stdout")
-"""
-
 
 class Line:
-    """The command line, in a folder with a program that fails and one that does not."""
+    """The command line, in a folder of its own."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        (folder / "hunted_app.py").write_text(PROGRAM)
+        self.folder = folder
         self.capsys = capsys
         self.err = ""
 
@@ -40,4 +28,5 @@ class Line:
         return out
 
     def data(self, *words: str, code: int = 0) -> Any:
+        """The JSON that a command says."""
         return json.loads(self.said(*words, "--json", code=code))

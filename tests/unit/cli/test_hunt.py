@@ -7,21 +7,24 @@ import pytest
 from tests.unit.cli.line import Line
 
 
-def test_a_hunt_that_finds_something_ends_with_one_and_says_how_to_see_it_again(line: Line) -> None:
-    told = line.said("hunt", "hunted_app.py:fails", "--seeds", "0..200", code=1)
+def test_a_hunt_that_finds_something_ends_with_one_and_says_how_to_see_it_again(
+    hunted: Line,
+) -> None:
+    told = hunted.said("hunt", "hunted_app.py:fails", "--seeds", "0..200", code=1)
     assert "AssertionError: drew a zero" in told
     assert "again: replay-ws record hunted_app.py:fails --seed" in told
-    assert "on stdout" not in told + line.err
+    assert "on stdout" not in told + hunted.err
 
 
-def test_a_hunt_that_finds_nothing_ends_with_zero(line: Line) -> None:
-    assert "no failure in 50 runs" in line.said("hunt", "hunted_app.py:works", "--seeds", "50")
+def test_a_hunt_that_finds_nothing_ends_with_zero(hunted: Line) -> None:
+    assert "no failure in 50 runs" in hunted.said("hunt", "hunted_app.py:works", "--seeds", "50")
 
 
-def test_json_is_the_same_for_any_number_of_workers_and_any_engine(line: Line) -> None:
+def test_json_is_the_same_for_any_number_of_workers_and_any_engine(hunted: Line) -> None:
     ways = (["--engine", "here"], ["-j", "1"], ["-j", "3"], ["--engine", "loky", "-j", "2"])
     found = [
-        line.data("hunt", "hunted_app.py:fails", "--seeds", "0..300", *way, code=1) for way in ways
+        hunted.data("hunt", "hunted_app.py:fails", "--seeds", "0..300", *way, code=1)
+        for way in ways
     ]
     for each in found:
         del each["engine"], each["seconds"]
@@ -29,19 +32,19 @@ def test_json_is_the_same_for_any_number_of_workers_and_any_engine(line: Line) -
     assert found[0]["failures"] == found[0]["groups"][0]["count"] > 5
 
 
-def test_a_hunt_ends_by_its_rule(line: Line) -> None:
-    found = line.data("hunt", "hunted_app.py:fails", "--stop", "first", code=1)
+def test_a_hunt_ends_by_its_rule(hunted: Line) -> None:
+    found = hunted.data("hunt", "hunted_app.py:fails", "--stop", "first", code=1)
     assert (found["ended"], found["failures"]) == ("first", 1)
-    found = line.data("hunt", "hunted_app.py:fails", "--stop", "4", code=1)
+    found = hunted.data("hunt", "hunted_app.py:fails", "--stop", "4", code=1)
     assert (found["ended"], found["failures"]) == ("count", 4)
 
 
-def test_modes_may_be_several_or_all(line: Line) -> None:
+def test_modes_may_be_several_or_all(hunted: Line) -> None:
     several = ("--mode", "packet_loss", "--mode", "packet_loss+slow_network")
-    found = line.data("hunt", "hunted_app.py:works", "--seeds", "3", *several)
+    found = hunted.data("hunt", "hunted_app.py:works", "--seeds", "3", *several)
     assert found["modes"] == ["packet_loss", "packet_loss+slow_network"]
     assert found["runs"] == 6
-    assert line.data("hunt", "hunted_app.py:works", "--seeds", "3", "--mode", "all")["runs"] == 30
+    assert hunted.data("hunt", "hunted_app.py:works", "--seeds", "3", "--mode", "all")["runs"] == 30
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,7 @@ def test_modes_may_be_several_or_all(line: Line) -> None:
     ],
 )
 def test_a_wrong_word_is_trouble_and_says_which_is_right(
-    line: Line, words: list[str], said: str
+    hunted: Line, words: list[str], said: str
 ) -> None:
-    line.said("hunt", *words, code=2)
-    assert said in line.err
+    hunted.said("hunt", *words, code=2)
+    assert said in hunted.err

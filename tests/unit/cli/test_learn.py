@@ -5,32 +5,13 @@ from __future__ import annotations
 import json
 import random
 import tomllib
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from replay_ws import api
-from replay_ws.cli.app import main
 from tests.helpers import sent
-
-
-class Line:
-    """The command line, in a folder with two runs of one scenario and one that went otherwise."""
-
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.folder = folder
-        self.capsys = capsys
-        for name, seed, answer in (("one", 1, 8), ("two", 2, 8), ("other", 3, 9)):
-            api.save(sent(*_messages(seed, answer)).session, folder / f"{name}.rws")
-
-    def said(self, *words: str, code: int = 0) -> str:
-        """What a command that must end with ``code`` says on stdout."""
-        with pytest.raises(SystemExit) as ended:
-            main(words)
-        out, self.err = self.capsys.readouterr()
-        assert ended.value.code == code, out + self.err
-        return out
+from tests.unit.cli.line import Line
 
 
 def _messages(seed: int, answer: int) -> list[dict[str, Any]]:
@@ -43,11 +24,11 @@ def _messages(seed: int, answer: int) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Line:
-    monkeypatch.chdir(tmp_path)
-    return Line(tmp_path, capsys)
+def line(line: Line) -> Line:
+    """In a folder with two runs of one scenario, and one that went otherwise."""
+    for name, seed, answer in (("one", 1, 8), ("two", 2, 8), ("other", 3, 9)):
+        api.save(sent(*_messages(seed, answer)).session, line.folder / f"{name}.rws")
+    return line
 
 
 def test_what_is_printed_is_a_table_of_rules_and_the_rest_is_talk(line: Line) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from replay_ws import api
-from replay_ws.cli.app import main
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.faults.plans import parse_plan
 from replay_ws.replayer import replay
+from replay_ws.session import Session
 from tests.helpers import sent, tokens
+from tests.unit.cli.line import Line
 
 LOSSY = MockConfiguration(mode=["packet_loss", "slow_network"], packet_loss_rate=0.3)
 CUT = """\
@@ -32,64 +29,46 @@ async def story():
 """
 
 
-class Line:
-    """A command line in a folder of its own, with a calm cassette and a lossy one."""
-
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.folder = folder
-        self.capsys = capsys
-        calm = sent(*tokens(20), seed=1).session
-        self.lossy = replay(calm, seed=3, config=LOSSY)
-        api.save(calm, folder / "calm.rws")
-        api.save(self.lossy, folder / "lossy.rws")
-
-    def said(self, *words: str, code: int = 0) -> str:
-        """What a command that must end with ``code`` says on stdout."""
-        with pytest.raises(SystemExit) as ended:
-            main(words)
-        out, self.err = self.capsys.readouterr()
-        assert ended.value.code == code, out + self.err
-        return out
-
-    def data(self, *words: str, code: int = 0) -> Any:
-        """The JSON that a command says."""
-        return json.loads(self.said(*words, "--json", code=code))
-
-    def write(self, text: str, name: str = "plan.toml") -> None:
-        (self.folder / name).write_text(text)
+@pytest.fixture
+def lossy() -> Session:
+    return replay(sent(*tokens(20), seed=1).session, seed=3, config=LOSSY)
 
 
 @pytest.fixture
-def line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Line:
-    monkeypatch.chdir(tmp_path)
-    return Line(tmp_path, capsys)
+def line(line: Line, lossy: Session) -> Line:
+    """In a folder with a calm cassette and a lossy one."""
+    api.save(sent(*tokens(20), seed=1).session, line.folder / "calm.rws")
+    api.save(lossy, line.folder / "lossy.rws")
+    return line
+
+
+def write(line: Line, text: str, name: str = "plan.toml") -> None:
+    (line.folder / name).write_text(text)
 
 
 # --- plan ----------------------------------------------------------------------------------
 
 
-def test_what_is_printed_is_the_plan_of_the_session(line: Line) -> None:
+def test_what_is_printed_is_the_plan_of_the_session(line: Line, lossy: Session) -> None:
     plan = parse_plan(line.said("plan", "lossy.rws"))
     assert plan.exact
-    assert plan.decisions == line.lossy.plan
+    assert plan.decisions == lossy.plan
     assert {decision.toxic for decision in plan.decisions} == {"loss", "jitter"}
 
 
-def test_json_says_the_same_as_the_words(line: Line) -> None:
+def test_json_says_the_same_as_the_words(line: Line, lossy: Session) -> None:
     found = line.data("plan", "lossy.rws")
     assert found["exact"] is True
-    assert len(found["decision"]) == len(line.lossy.plan)
+    assert len(found["decision"]) == len(lossy.plan)
     assert found["decision"][0].keys() == {
         "toxic", "connection", "direction", "type", "index", "attempt", "amount",
     }  # fmt: skip
 
 
-def test_a_session_comes_back_from_its_plan_bit_for_bit(line: Line) -> None:
+def test_a_session_comes_back_from_its_plan_bit_for_bit(line: Line, lossy: Session) -> None:
     told = line.said("plan", "lossy.rws", "-o", "plan.toml").splitlines()
     assert told == [
-        f"wrote {len(line.lossy.plan)} decisions of lossy.rws to plan.toml",
+        f"wrote {len(lossy.plan)} decisions of lossy.rws to plan.toml",
         "next: replay-ws replay lossy.rws --plan plan.toml",
     ]
     first = line.said("replay", "lossy.rws", "--plan", "plan.toml").splitlines()[0]
@@ -98,7 +77,7 @@ def test_a_session_comes_back_from_its_plan_bit_for_bit(line: Line) -> None:
 
 
 def test_a_plan_that_exists_is_replaced_on_demand_only(line: Line) -> None:
-    line.write("mine")
+    write(line, "mine")
     line.said("plan", "lossy.rws", "-o", "plan.toml", code=2)
     assert (line.folder / "plan.toml").read_text() == "mine"
     line.said("plan", "lossy.rws", "-o", "plan.toml", "--force")
@@ -109,7 +88,7 @@ def test_a_plan_that_exists_is_replaced_on_demand_only(line: Line) -> None:
 
 
 def test_a_replay_keeps_what_was_recorded_where_the_plan_is_silent(line: Line) -> None:
-    line.write(CUT)
+    write(line, CUT)
     found = line.data("replay", "calm.rws", "--plan", "plan.toml", "-o", "cut.rws")
     assert found["options"] == ["--plan", "plan.toml"]
     cut = api.load(line.folder / "cut.rws")
@@ -117,7 +96,7 @@ def test_a_replay_keeps_what_was_recorded_where_the_plan_is_silent(line: Line) -
 
 
 def test_settings_win_over_the_plan_and_the_plan_over_the_recording(line: Line) -> None:
-    line.write("[config]\nlatency_ms = 7\njitter_ms = 3\n")
+    write(line, "[config]\nlatency_ms = 7\njitter_ms = 3\n")
     words = ("--set", "latency_ms=5", "--plan", "plan.toml", "-o", "both.rws")
     line.said("replay", "lossy.rws", *words)
     config = MockConfiguration(**api.load(line.folder / "both.rws").log.channels[0].config)
@@ -134,14 +113,14 @@ def test_modes_repeat_and_go_together_with_a_preset(line: Line) -> None:
 
 
 def test_a_seed_in_a_plan_is_that_of_the_draws_unless_one_is_given(line: Line) -> None:
-    line.write("seed = 9\nmode = 'packet_loss'")
+    write(line, "seed = 9\nmode = 'packet_loss'")
     assert line.data("replay", "calm.rws", "--plan", "plan.toml")["seed"] == 9
     assert line.data("replay", "calm.rws", "--plan", "plan.toml", "--seed", "2")["seed"] == 2
 
 
 def test_a_decision_that_strikes_nothing_is_named(line: Line) -> None:
     decision = "[[decision]]\ntoxic = 'loss'\nconnection = 't1'\nindex = 7\ntype = 'token'\n"
-    line.write(decision + decision.replace("7", "77"))
+    write(line, decision + decision.replace("7", "77"))
     assert line.data("replay", "calm.rws", "--plan", "plan.toml")["ledger"]["lost"] == 1
     assert line.err == "plan.toml:6: decision 2: it strikes nothing\n"
 
@@ -161,7 +140,7 @@ def test_a_decision_that_strikes_nothing_is_named(line: Line) -> None:
 def test_a_mistake_in_a_plan_is_trouble_and_named_by_its_place(
     line: Line, text: str, said: str
 ) -> None:
-    line.write(text)
+    write(line, text)
     line.said("replay", "calm.rws", "--plan", "plan.toml", code=2)
     assert line.err.startswith(f"error: {said}")
 
@@ -177,8 +156,8 @@ def test_a_plan_that_cannot_be_read_is_trouble(line: Line) -> None:
 
 
 def test_mocks_of_a_recorded_program_follow_the_plan(line: Line) -> None:
-    line.write(PROGRAM, "program.py")
-    line.write("seed = 5\nmode = ['packet_loss', 'slow_network']\n" + CUT)
+    write(line, PROGRAM, "program.py")
+    write(line, "seed = 5\nmode = ['packet_loss', 'slow_network']\n" + CUT)
     words = ("record", "program.py:story", "--plan", "plan.toml", "--set", "latency_ms=1")
     found = line.data(*words, "-o", "told.rws")
     assert found["seed"] == 5
@@ -188,7 +167,7 @@ def test_mocks_of_a_recorded_program_follow_the_plan(line: Line) -> None:
 
 
 def test_a_program_runs_again_by_the_plan_of_its_recording(line: Line) -> None:
-    line.write(PROGRAM, "program.py")
+    write(line, PROGRAM, "program.py")
     lossy = ("--mode", "packet_loss", "--mode", "slow_network", "--set", "packet_loss_rate=0.5")
     line.said("record", "program.py:story", *lossy, "--seed", "3", "-o", "one.rws")
     line.said("plan", "one.rws", "-o", "plan.toml")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from replay_ws import api
-from replay_ws.cli.app import main
 from replay_ws.compliance import load_profile, parse_profile, profile_names
 from tests.helpers import sent
+from tests.unit.cli.line import Line
 
 PROFILE = """\
 name = "mine"
@@ -19,32 +18,13 @@ terminal = ["end"]
 """
 
 
-class Line:
-    """The command line, in a folder with a profile, a session that keeps it and one that does
-    not."""
-
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.folder = folder
-        self.capsys = capsys
-        for name, types in (("good", ["start", "end"]), ("bad", ["start"])):
-            api.save(sent(*({"type": type} for type in types)).session, folder / f"{name}.rws")
-        (folder / "mine.toml").write_text(PROFILE)
-
-    def said(self, *words: str, code: int = 0) -> str:
-        """What a command that must end with ``code`` says on stdout."""
-        with pytest.raises(SystemExit) as ended:
-            main(words)
-        out, self.err = self.capsys.readouterr()
-        assert ended.value.code == code, out + self.err
-        return out
-
-
 @pytest.fixture
-def line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Line:
-    monkeypatch.chdir(tmp_path)
-    return Line(tmp_path, capsys)
+def line(line: Line) -> Line:
+    """In a folder with a profile, a session that keeps it and one that does not."""
+    for name, types in (("good", ["start", "end"]), ("bad", ["start"])):
+        api.save(sent(*({"type": type} for type in types)).session, line.folder / f"{name}.rws")
+    (line.folder / "mine.toml").write_text(PROFILE)
+    return line
 
 
 def test_list_names_every_built_in_profile(line: Line) -> None:
