@@ -149,6 +149,8 @@ class Dispatch:
             yield from self._broke(lost)
 
     def _taken(self, piece: _Piece, answer: Slice) -> Slice:
+        if answer.interrupted:
+            raise KeyboardInterrupt
         rest = _Piece(answer.last, piece.last, piece.is_suspect)
         if rest.first == rest.last:
             whole = piece.last - piece.first

@@ -106,7 +106,14 @@ def _dask(workers: int, address: str) -> Executor:
     """The cluster at ``address``, or one of its own on this machine."""
     distributed = _imported("distributed", "dask")
     if address:
-        client = distributed.Client(address)
+        try:
+            client = distributed.Client(address)
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"no cluster answers: {error}",
+                where=f"dask:{address}",
+                mend="start one (dask scheduler), or write dask for one on this machine",
+            ) from error
     else:
         import dask
 

@@ -109,20 +109,28 @@ class Failed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What a worker answers: what the trials ``first .. last`` did, fewer perhaps than asked."""
+    """What a worker answers: what the trials ``first .. last`` did, fewer perhaps than asked.
+
+    ``interrupted`` says that somebody ended it, or the program itself, by a KeyboardInterrupt.
+    """
 
     first: int
     last: int
     failures: tuple[Failed, ...] = ()
     behaviours: array[int] = field(default_factory=lambda: array("Q"))
+    interrupted: bool = False
 
 
 def run_slice(order: Order) -> Slice:
     """Run trials until they are done, or time is over; at least one."""
-    if not order.quiet:
-        return order.target.within(lambda runner: _run(runner, order))
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        return order.target.within(lambda runner: _run(runner, order))
+    with contextlib.ExitStack() as stack:
+        if order.quiet:
+            stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+            stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+        try:
+            return order.target.within(lambda runner: _run(runner, order))
+        except KeyboardInterrupt:  # which would take a worker of a cluster with it
+            return Slice(order.first, order.first, interrupted=True)
 
 
 def _run(runner: Runner, order: Order) -> Slice:

@@ -162,10 +162,12 @@ def _headline(group: Group) -> str:
 
 
 def _rate_text(group: Group, hunt: Hunt) -> str:
-    clean_runs = group.clean_runs
     if group.rate is None:
         return f"the hunt ended with it, which says no more of its rate than {group.interval}"
-    fix = f"; {clean_runs:,.0f} clean runs prove a fix" if isfinite(clean_runs) else ""
+    fix = ""
+    if isfinite(group.clean_runs):
+        needed = round(group.clean_runs)
+        fix = f"; {plural(needed, 'clean run')} {'proves' if needed == 1 else 'prove'} a fix"
     return f"{percent(group.rate)} of the runs fail so, {group.interval} with 95 % confidence{fix}"
 
 

@@ -134,7 +134,8 @@ def command(
 
     TARGET is package.module:function, path/to/file.py:function, or a pytest node id. What it prints
     is not shown. The result is the same for any engine and number of workers. The exit code is 1
-    when something failed. Ctrl-C shows what was found until then.
+    when something failed. Ctrl-C shows what was found until then; if that is nothing, the code is
+    130.
     """
     if output is not None:
         options.refuse_to_replace(output, force=force)
@@ -171,6 +172,8 @@ def command(
             if case.kind and not held:
                 (say if as_json else print)(annotation(case.name, case.message))
         add_step_summary(view, "hunt")
+    if found.ended == "interrupted" and not found.groups:
+        raise KeyboardInterrupt
     return DIFFERENT if found.groups and not held else SAME
 
 

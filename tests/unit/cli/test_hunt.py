@@ -16,6 +16,15 @@ def test_a_hunt_that_finds_something_ends_with_one_and_says_how_to_see_it_again(
     assert "on stdout" not in told + hunted.err
 
 
+def test_a_hunt_that_was_interrupted_before_it_found_something_ends_as_shells_say(
+    hunted: Line,
+) -> None:
+    (hunted.folder / "stopping.py").write_text("async def main():\n    raise KeyboardInterrupt\n")
+    told = hunted.said("hunt", "stopping.py:main", "--engine", "here", code=130)
+    assert "interrupted" in told
+    assert hunted.err.endswith("error: interrupted\n")
+
+
 def test_a_hunt_that_finds_nothing_ends_with_zero(hunted: Line) -> None:
     assert "no failure in 50 runs" in hunted.said("hunt", "hunted_app.py:works", "--seeds", "50")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -98,6 +99,18 @@ def test_a_hunt_ends_when_its_time_is_over() -> None:
     found = hunted_with(hunted.fails_sometimes, range(10**9), budget_s=0.2)
     assert found.ended == "budget"
     assert 0 < found.runs < 10**9
+
+
+async def interrupts() -> None:
+    if random.randrange(5) == 0:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("executor", ["here", "process"])
+def test_a_program_that_interrupts_itself_ends_the_hunt(executor: str) -> None:
+    found = rws.hunt(interrupts, seeds=range(60), executor=executor, jobs=2)
+    assert (found.ended, found.groups) == ("interrupted", ())
+    assert found.runs < 60
 
 
 def test_an_interrupted_hunt_tells_what_it_found() -> None:
