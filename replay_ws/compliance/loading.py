@@ -99,7 +99,8 @@ def _whole(source: Source, chain: tuple[str, ...]) -> tuple[dict[str, Any], Prof
     if not base:
         return source.values, own
     if source.where in chain:
-        raise source.error(("extends",), f"{base} extends this profile in turn")
+        mend = "leave extends out of one of the two"
+        raise source.error(("extends",), f"{base} extends this profile in turn", mend)
     try:
         other = _extended(base, source)
     except ConfigError as error:
@@ -139,7 +140,8 @@ def _cross_check(profile: Profile, source: Source) -> None:
     own = [table["name"] for table in source.values.get("scopes", ())]
     for number, name in enumerate(own):
         if name in own[:number]:
-            raise source.error(("scopes", number, "name"), f"there is another scope {name}")
+            what, mend = f"there is another scope {name}", "give each a name of its own"
+            raise source.error(("scopes", number, "name"), what, mend)
     for scope in profile.scopes:
         if scope.inside and scope.inside not in names:
             error = unknown("scope", scope.inside, names)

@@ -127,7 +127,8 @@ class Report:
             for kind in Severity
             if tally[kind]
         )
-        head = f"{self.profile} {self.score:.3f}: {_points(self.checks):.2f} of {total} checks"
+        kept = f"{_points(self.checks):.2f} of {total} checks" if total else "nothing was asked"
+        head = f"{self.profile} {self.score:.3f}: {kept}"
         if self.min_score is not None:
             reached = "ok" if self.ok else "failed"
             head += f", {reached} (min_score {self.min_score:g})"

@@ -51,9 +51,9 @@ class Source:
         line = line_of(self.text, path)
         return ", ".join([self.where, *([f"line {line}"] if line else []), shown(path)])
 
-    def error(self, path: Path, what: str, mend: str = "") -> ConfigError:
+    def error(self, path: Path, what: str, mend: str) -> ConfigError:
         """What is wrong at a key."""
-        return ConfigError(what, where=self.place(path), mend=mend or f"mend {shown(path)}")
+        return ConfigError(what, where=self.place(path), mend=mend)
 
 
 # --- single values: each raises ValueError with what is wanted -----------------------------
@@ -199,6 +199,35 @@ def _tables(value: Any) -> Sequence[Mapping[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise ValueError("an array of tables")
     return value
+
+
+_EXAMPLES: Mapping[Callable[[Any], Any], str] = {
+    _text: '"answer"',
+    _texts: '["agent_started", "agent_completed"]',
+    _values: '["yes", "no"]',
+    _flag: "true",
+    _kind: '"string"',
+    _protocol: '"agent_started agent_thinking* agent_completed"',
+    _direction: '"server"',
+    _pointer: '"/payload/run_id"',
+    _pointers: '["/payload/run_id", "/run_id"]',
+    _entries: '{ by = "/run_id" }',
+    _places: '{ "/role" = "assistant" }',
+    _text_table: '{ started = "agent_started" }',
+    _table_of_texts: '{ tool_executing = ["tool_completed"] }',
+    _after_terminal: '["heartbeat"]',
+    _severities: '{ order = "warning" }',
+    _severity: '"warning"',
+    _weights: "{ order = 2 }",
+    _checks: '["required", "order"]',
+    _integer: "1",
+    _share: "0.9",
+    _milliseconds: "500",
+    _schemas: '{ agent_started = { required = ["run_id"] } }',
+    _tables: '[{ name = "run" }]',
+    _table_or_tables: '{ at = "/seq" }',
+}
+"""What each kind of value looks like in a file."""
 
 
 # --- tables: what each key of them is ------------------------------------------------------
@@ -378,7 +407,8 @@ class Reader:
             raise self.source.error((*path, key), error.what, error.mend) from error
         except ValueError as error:
             what = "is not" if key in values else "is missing; it is"
-            raise self.source.error((*path, key), f"{what} {error}") from error
+            mend = f"write it as in {key} = {_EXAMPLES[parse]}"
+            raise self.source.error((*path, key), f"{what} {error}", mend) from error
 
     def _nested(self, key: str, value: Any, path: Path) -> Any:
         if key in _CLASSES:
@@ -399,7 +429,9 @@ class Reader:
             elif isinstance(value, dict):
                 spans[key] = self.table(Span, value, (*path, key))
             else:
-                raise self.source.error((*path, key), "is not a table of from, to and within_ms")
+                mend = f'write it as in {key} = {{ from = ["a"], to = ["b"], within_ms = 500 }}'
+                what = "is not a table of from, to and within_ms"
+                raise self.source.error((*path, key), what, mend)
         return LatencyRule(budgets.get("max_gap_ms"), budgets.get("total_ms"), spans)
 
 

@@ -159,7 +159,7 @@ def hunt(
 
 def _require(trials: Trials, stop: Stop, budget_s: float | None) -> None:
     if len(trials) == 0:
-        raise ConfigError("there are no seeds to hunt", mend="pass a range, as in range(1000)")
+        raise ConfigError("there are no seeds to hunt", mend="give a range: 0..1000, range(1000)")
     if stop not in (None, "first", "saturation") and not (type(stop) is int and stop > 0):
         raise ConfigError(
             f"stop is {stop!r:.60}", mend="first, saturation, a number of failures, or None"

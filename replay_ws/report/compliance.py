@@ -40,6 +40,8 @@ class Compliance:
         if report.required:
             came = f"{report.required_share:.0%} of the required types came"
             yield Line(f"  {came}; missing: {', '.join(missing)}" if missing else f"  {came}")
+        if not report.checks:
+            yield Line("  no event is one that the profile speaks of")
         yield from capped(findings, FINDINGS_MAX)
         if len(report.by_connection) > 1:
             yield Line()

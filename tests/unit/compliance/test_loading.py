@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 
-from replay_ws.compliance import load_profile, parse_profile, profile_names
+from replay_ws.compliance import load_profile, parse_profile, profile_names, tables
 from replay_ws.compliance.profile import Profile
 from replay_ws.compliance.rules import PairRule
 from replay_ws.errors import ConfigError
@@ -95,3 +97,12 @@ def test_a_mistake_is_named_by_its_line_and_key(text: str, complaint: str) -> No
     assert complaint in str(caught.value)
     assert str(caught.value).startswith("mine.toml")
     assert caught.value.mend
+
+
+def test_of_every_kind_of_value_an_example_is_shown_that_is_right() -> None:
+    for keys in tables._KEYS.values():
+        for parse in keys.values():
+            parse(tomllib.loads(f"key = {tables._EXAMPLES[parse]}")["key"])
+    with pytest.raises(ConfigError) as caught:
+        parse_profile('name = "p"\nrequired = "a"')
+    assert caught.value.mend == ('write it as in required = ["agent_started", "agent_completed"]')
