@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from replay_ws import collector
 from replay_ws.errors import CassetteError, ConfigError
 from replay_ws.faults.configuration import (
     DEFAULT,
@@ -418,16 +419,17 @@ def compare(
     from replay_ws.diff import compare as compare_sessions
 
     ours, theirs = session_of(golden), session_of(run)
-    return compare_sessions(
-        ours,
-        theirs,
-        order=order,
-        tolerance_ns=tolerance_ns,
-        ignore=ignore,
-        volatile=volatile,
-        profile=load_profile(profile) if isinstance(profile, str) else profile,
-        allow=allow,
-    )
+    with collector.at_rest():
+        return compare_sessions(
+            ours,
+            theirs,
+            order=order,
+            tolerance_ns=tolerance_ns,
+            ignore=ignore,
+            volatile=volatile,
+            profile=load_profile(profile) if isinstance(profile, str) else profile,
+            allow=allow,
+        )
 
 
 def check(source: Source, *, profile: str | Profile | None = None) -> Report:

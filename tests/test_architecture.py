@@ -23,7 +23,7 @@ PACKAGE = "replay_ws"
 # from its own package. `errors` is below its neighbours because everything may raise.
 ROWS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("clock", "rng", "text"),
+    ("clock", "collector", "rng", "text"),
     ("events",),
     ("cassette.format", "cassette.redaction"),
     ("faults",),
