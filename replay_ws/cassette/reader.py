@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from replay_ws import collector
 from replay_ws.cassette.opened import Source, open_cassette
 from replay_ws.events.log import Log
 
 
+@collector.at_rest()
 def read(source: Source, *, partial: bool = False) -> Log:
     """The log of a cassette.
 
