@@ -192,7 +192,7 @@ def hunt(
     """
     from replay_ws.hunter.hunt import hunt as hunt_target
     from replay_ws.hunter.sweep import trials_of
-    from replay_ws.hunter.targets import target_of
+    from replay_ws.hunter.targets import require_its_own, target_of
 
     base = DEFAULT if config is None else config
     require_configuration(base)
@@ -208,8 +208,10 @@ def hunt(
         escapes=escapes,
         turns_per_instant_max=turns_per_instant_max,
     )
+    target = target_of(program, conditions)
+    require_its_own(target, conditions)
     return hunt_target(
-        target_of(program, conditions),
+        target,
         trials_of(seeds, modes, conditions.schedule),
         stop=stop,
         budget_s=budget,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from replay_ws.errors import ConfigError
 
@@ -210,3 +211,16 @@ def given(
         *(("--set", setting) for setting in settings),
     ]
     return tuple(word for option in options for word in option)
+
+
+def said(*names: str) -> tuple[str, ...]:
+    """Of these options of the command that is run, those that were given, to be said again."""
+    context = click.get_current_context()
+    words: list[str] = []
+    for option in context.command.params:
+        name = option.name or ""
+        if name in names and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            value = context.params[name]
+            for each in value if isinstance(value, tuple) else (value,):
+                words += [option.opts[-1], str(each)]
+    return tuple(words)

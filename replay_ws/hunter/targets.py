@@ -105,6 +105,19 @@ def target_of(program: Program[Any] | Target | str, base: Conditions) -> Target:
     )
 
 
+def require_its_own(target: Target, base: Conditions) -> None:
+    """Raises ConfigError where ``base`` asks for something that a test says itself."""
+    if isinstance(target, ProgramTarget):
+        return
+    plain = Conditions()
+    for name in ("plan", "config", "profile", "threads", "preempt", "escapes"):
+        if getattr(base, name) != getattr(plain, name):
+            raise ConfigError(
+                f"{name} is for programs, and a test has its own",
+                mend=f"say it in the marker of the test: @pytest.mark.replay_ws({name}=...)",
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class _ProgramRunner:
     program: Program[Any]

@@ -38,10 +38,14 @@ _ENDED = {
 
 @dataclass(frozen=True, slots=True)
 class Hunted:
-    """A hunt, ready to be shown, and what its groups were shrunk to, if they were."""
+    """A hunt, ready to be shown, and what its groups were shrunk to, if they were.
+
+    ``options`` are those of the command line under which the program ran besides.
+    """
 
     hunt: Hunt
     repros: Mapping[Signature, Shrinking] = field(default_factory=dict)
+    options: Sequence[str] = ()
 
     def blocks(self) -> Iterator[Block]:
         """The verdict, what was tried, and a paragraph for each group."""
@@ -60,7 +64,7 @@ class Hunted:
             if shrunk is not None:
                 yield from (Line(f" {line.text}") for line in shrunk.told())
             if shrunk is None or not shrunk.output:
-                yield Line(f"   again: {again(hunt, group.first)}")
+                yield Line(f"   again: {self._again(group)}")
         if len(hunt.groups) > GROUPS_MAX:
             more = plural(len(hunt.groups) - GROUPS_MAX, "more group")
             yield Line(f"   … and {more}; --json has all", Tone.QUIET)
@@ -78,7 +82,7 @@ class Hunted:
                 f"{self.hunt.target} ({letter})" if len(groups) > 1 else self.hunt.target,
                 page,
                 group.signature.kind,
-                f"{group.count:,}x {group.signature}; {again(self.hunt, group.first)}",
+                f"{group.count:,}x {group.signature}; {self._again(group)}",
             )
             for letter, group in zip(LETTERS, groups, strict=False)
         ]
@@ -106,6 +110,9 @@ class Hunted:
             "seconds": round(hunt.host_s, 3),
             "notes": list(hunt.notes),
         }
+
+    def _again(self, group: Group) -> str:
+        return again(self.hunt, group.first, self.options)
 
     def _verdict(self) -> str:
         hunt = self.hunt
@@ -140,8 +147,8 @@ def mode_text(mode: Any) -> str:
     return mode if isinstance(mode, str) else "+".join(mode)
 
 
-def again(hunt: Hunt, failure: Failure) -> str:
-    """The command that runs a failure once more."""
+def again(hunt: Hunt, failure: Failure, options: Sequence[str] = ()) -> str:
+    """The command that runs a failure once more; ``options`` are those of a program besides."""
     mode = failure.mode if hunt.trials.modes or failure.mode != "normal" else ""
     schedule = str(failure.conditions.schedule.resolved(failure.seed).policy)
     if "::" in hunt.target:
@@ -151,7 +158,7 @@ def again(hunt: Hunt, failure: Failure) -> str:
         words = [f"--ws-{option}={value}" for option, value in given.items() if value != ""]
         return shlex.join(["pytest", name, *words])
     modes = (word for each in mode.split("+") if each for word in ("--mode", each))
-    words = ["--seed", str(failure.seed), "--schedule", schedule, *modes]
+    words = ["--seed", str(failure.seed), "--schedule", schedule, *modes, *options]
     return command("record", hunt.target, *words, "-o", "failed.rws")
 
 

@@ -18,7 +18,7 @@ from replay_ws.cli import options
 from replay_ws.cli.console import DIFFERENT, SAME, hunting, say, show
 from replay_ws.cli.files import save_text
 from replay_ws.cli.targets import named
-from replay_ws.errors import DeterminismError, ProgramError
+from replay_ws.errors import ConfigError, DeterminismError, ProgramError
 from replay_ws.faults.configuration import MockConfiguration
 from replay_ws.hunter.view import LETTERS, Hunted, Shrinking, found_by
 from replay_ws.report.annotations import add_step_summary, annotation, junit_of
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from replay_ws.hunter.hunt import Hunt
     from replay_ws.hunter.targets import Target
     from replay_ws.running import Escapes, Threads
+
+
+_OF_A_PROGRAM = (
+    *("preset", "plan", "settings", "threads", "escapes", "profile"),
+    *("redact_keys", "keep_keys"),
+)
+"""Options under which a program is run; those of a test are its own."""
 
 
 def _stop(_: click.Context, __: click.Parameter, value: str | None) -> str | int | None:
@@ -140,6 +147,12 @@ def command(
     if output is not None:
         options.refuse_to_replace(output, force=force)
     hunted = named(target)
+    if not isinstance(hunted, str) and (words := options.said(*_OF_A_PROGRAM)):
+        raise ConfigError(
+            f"{words[0]} is for programs, and a test has its own",
+            where=target,
+            mend="say it in the marker of the test, or in [tool.replay_ws] of pyproject.toml",
+        )
     with hunting() as progress:
         found = hunt(
             hunted,
@@ -163,7 +176,7 @@ def command(
     held = None
     if history_file is not None:
         found, held = _kept(history_file, found)
-    view = Hunted(found, repros)
+    view = Hunted(found, repros, options.said(*_OF_A_PROGRAM))
     if junit is not None:
         save_text(junit, junit_of("hunt", view.cases()))
     show(view, as_json=as_json)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from tests.unit.cli.line import Line
@@ -23,6 +25,23 @@ def test_a_hunt_that_was_interrupted_before_it_found_something_ends_as_shells_sa
     told = hunted.said("hunt", "stopping.py:main", "--engine", "here", code=130)
     assert "interrupted" in told
     assert hunted.err.endswith("error: interrupted\n")
+
+
+def test_the_line_that_brings_a_failure_back_has_the_options_of_the_program(hunted: Line) -> None:
+    options = ("--set", "packet_loss_rate=0.3", "--preset", "3g", "--redact-key", "badge")
+    said = hunted.said("hunt", "hunted_app.py:fails", "--engine", "here", *options, code=1)
+    (line,) = (line for line in said.splitlines() if "again: " in line)
+    _, *words = shlex.split(line.partition("again: ")[2])
+    assert [word in words for word in options] == [True] * len(options)
+    assert "--profile" not in words
+    hunted.said(*words, code=2)
+    assert "the program raised AssertionError: drew a zero" in hunted.err
+
+
+@pytest.mark.parametrize("option", [("--set", "jitter_ms=3"), ("--threads", "free")])
+def test_an_option_of_programs_is_refused_for_a_test(hunted: Line, option: tuple[str, str]) -> None:
+    told = hunted.data("hunt", "test_app.py::test_it", *option, code=2)["error"]
+    assert told["what"] == f"{option[0]} is for programs, and a test has its own"
 
 
 def test_a_hunt_that_finds_nothing_ends_with_zero(hunted: Line) -> None:

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 import replay_ws as rws
+from replay_ws.errors import ConfigError
 from replay_ws.hunter.dispatch import DIED
 from replay_ws.hunter.hunt import Hunt, Progress, hunt
 from replay_ws.hunter.sweep import Trials
 from replay_ws.hunter.targets import ProgramTarget
+from replay_ws.pytest_plugin.nodes import node_target
 from tests.unit.hunter import hunted
 
 ENGINES: tuple[dict[str, Any], ...] = ({}, {"jobs": 2}, {"jobs": 4}, {"executor": "loky"})
@@ -99,6 +101,12 @@ def test_a_hunt_ends_when_its_time_is_over() -> None:
     found = hunted_with(hunted.fails_sometimes, range(10**9), budget_s=0.2)
     assert found.ended == "budget"
     assert 0 < found.runs < 10**9
+
+
+def test_what_is_of_a_program_is_refused_for_a_test() -> None:
+    test = node_target("test_app.py::test_it")
+    with pytest.raises(ConfigError, match="threads is for programs, and a test has its own"):
+        rws.hunt(test, threads="free")
 
 
 async def interrupts() -> None:
