@@ -110,7 +110,7 @@ class Orphan(NamedTuple):
 def orphans(pairs: Pairs, left: Causes, right: Causes) -> list[Orphan]:
     """The equal events of which one follows a cause that the other does not follow.
 
-    Causes that are not among ``pairs`` differ themselves; of those nothing more is said here.
+    A cause that is not among ``pairs`` differs itself; of what follows it nothing more is said.
     """
     if not left and not right:
         return []
@@ -126,8 +126,11 @@ def orphans(pairs: Pairs, left: Causes, right: Causes) -> list[Orphan]:
             followers.append((a, b))
     found = []
     for a, b in followers:
-        ours = {cause for cause in left.get(a, ()) if cause in partners}
-        theirs = {owners[cause] for cause in right.get(b, ()) if cause in owners}
+        if not all(cause in partners for cause in left.get(a, ())):
+            continue
+        if not all(cause in owners for cause in right.get(b, ())):
+            continue
+        ours, theirs = {*left.get(a, ())}, {owners[cause] for cause in right.get(b, ())}
         if ours != theirs:
             cause = min(ours ^ theirs)
             found.append(Orphan((a, b), cause, cause in ours))

@@ -240,7 +240,7 @@ def _joined(found: dict[Where, Verdict], seen: dict[Where, list[Seen]]) -> Itera
     """One rule for all places of one name, or of one path, where all of them are alike."""
     left = sorted(found, key=in_order)
     same: tuple[tuple[Callable[[Where], str], Callable[[Where], str]], ...] = (
-        (lambda w: w.name, lambda w: path_text((w.name,)).replace("$", "$.", 1)),
+        (lambda w: w.name, lambda w: f"$..{path_text((w.name,)).lstrip('$.')}"),
         (lambda w: w.path, lambda w: w.path),
         (lambda w: w.key, lambda w: w.key),
     )

@@ -106,6 +106,18 @@ def test_an_effect_before_its_cause_has_moved() -> None:
     )
 
 
+def test_of_what_follows_a_cause_that_is_lost_or_new_nothing_more_is_said() -> None:
+    profile = parse_profile('name = "qa"\n[[before]]\nfirst = ["ask"]\nthen = ["answer"]')
+    asks = [event("ask", n=n, upstream=True) for n in (1, 2)]
+    answers = [event("answer", n=n) for n in (1, 2)]
+    golden = session(asks[0], answers[0], asks[1], answers[1])
+    run = session(asks[0], answers[0], answers[1])
+    lost = compare(golden, run, profile=profile)
+    assert [found.category for found in lost.divergences] == [Category.MISSING]
+    new = compare(run, golden, profile=profile)
+    assert [found.category for found in new.divergences] == [Category.EXTRA]
+
+
 def test_what_comes_behind_a_divergence_on_its_lane_can_follow_from_it() -> None:
     golden = session("a", "b", "c", event("x", connection="t2"))
     run = session("A", "b", "C", event("y", connection="t2"))

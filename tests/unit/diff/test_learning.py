@@ -149,3 +149,15 @@ def test_the_table_is_toml_with_a_comment_on_each_rule() -> None:
 def test_one_run_is_not_enough() -> None:
     with pytest.raises(ConfigError, match="one run"):
         learn([scenario(1)])
+
+
+@pytest.mark.parametrize("key", ["@id", "$id", "k y", "a.b", "a[0]", "*", 'q"q', "", "é"])
+def test_a_rule_is_learned_about_any_key_there_can_be(key: str) -> None:
+    one, two = (
+        session(*(event("t", **{key: f"v-{run}-{n}", "in": {key: f"w-{run}-{n}"}}) for n in (1, 2)))
+        for run in (1, 2)
+    )
+    lesson = learn([one, two])
+    rules = tomllib.loads(lesson.toml())["volatile"]
+    assert rules
+    assert compare(one, two, volatile=rules).same
